@@ -1,0 +1,39 @@
+# Everything runs in .venv, which the first target makes; versions are those of constraints.txt.
+PYTHON ?= python3
+BIN = .venv/bin
+WORKERS ?= 2
+
+.PHONY: demo test test-slow lint format constraints clean
+
+demo: .venv/demo
+	$(BIN)/python run.py --config configs/wsidnet_demo.py --workdir runs/demo
+
+test: .venv/dev
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+test-slow: .venv/dev
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m slow
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# .venv/EXTRA is a stamp: jaxsent is installed with that extra.
+.venv/%: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	@touch $@
+
+# Today's newest versions of everything, for a commit that raises them.
+constraints:
+	rm -rf .venv/fresh && $(PYTHON) -m venv .venv/fresh
+	.venv/fresh/bin/python -m pip install --quiet -e '.[dev]'
+	.venv/fresh/bin/python -m pip freeze --exclude-editable > constraints.txt
+	rm -rf .venv/fresh
+
+clean:
+	rm -rf .venv runs

@@ -1,0 +1,88 @@
+"""Every key with its default. A config of this folder states only what differs.
+
+A key is set on the command line by its path: `--config.train.batch_size=64`.
+"""
+
+from ml_collections import ConfigDict, config_dict
+
+
+def get_config() -> ConfigDict:
+    """The defaults: WSIDNet's recipe, as far as its paper states it (spec in docs/method.md)."""
+    c = ConfigDict()
+    c.seed = 0  # initial weights, order of the images, augmentation and dropout
+
+    c.model = m = ConfigDict()
+    m.name = "wsidnet"  # wsidnet, wscnet, classifier (the plain backbone)
+    m.backbone = "vgg16"  # vgg16, alexnet, resnet18/34/50/101, efficientnet_lite0
+    m.num_classes = 2  # K, classes of the classification branch
+    m.detect_classes = 8  # C, classes of the detection branch and nodes of the graph
+    m.tap = config_dict.placeholder(str)  # the feature map F; unset: the backbone's own
+    m.freeze = "none"  # none; statistics: batch norm as loaded; backbone: all of it as loaded
+    m.dtype = "float32"  # of the computation: float32 or bfloat16; parameters stay float32
+    m.maps_per_class = 4  # k of the cross-spatial pooling
+    m.pooling = "max"  # max (papers) or avg (the first author's notebook)
+    m.map_weights = "raw"  # of the sentiment map: raw v (WSCNet Eq. 3) or softmax
+    m.map_mean = False  # divide the sentiment map by C (the first author's notebook)
+    m.coupling = "both"  # wscnet: both (Eq. 4), local or none (Table IV)
+    m.edges = "cross"  # wsidnet: polarity bonus of Eq. 3: cross, same or none
+    m.self_loops = "distance"  # wsidnet: distance (1/dis_ii) or identity
+    m.gcn_widths = (512, 2048)  # wsidnet: of the stacked GCN
+    m.readout = "mean"  # wsidnet: mean, flatten or max over the nodes
+    m.holistic = "project"  # F_h on a backbone without fully-connected layers: project or pool
+    m.head = "linear"  # wsidnet: linear or mlp (4096 → 2048 → K)
+
+    c.init = i = ConfigDict()
+    i.weights = ""  # ImageNet weights: a .safetensors/.pth file, or efficientnet_lite0
+    i.checkpoint = ""  # a finished run folder to start from
+    i.scope = "all"  # what to take of it: all, backbone or detection
+
+    c.data = d = ConfigDict()
+    d.name = "fi"  # prepared set, with its builder config where it has some: oasis/fold1
+    d.dir = "~/tensorflow_datasets"  # where prepared sets are
+    d.source = ""  # the folder as its authors gave it: prepared from there on first use
+    d.strict = False  # stop at the first missing or undecodable image
+    d.workers = 0  # processes that decode; 0: threads of this one
+    d.train_split = "train"
+    d.validation_split = ""  # picks the best checkpoint; empty: the last one counts
+    d.test_split = "test"
+    d.image_size = 224  # side of the network's input, in pixels
+    d.class_target = "polarity"  # label or polarity, for the classification branch
+    d.detect_target = "label"  # label or polarity, for the detection branch
+
+    c.augment = a = ConfigDict()
+    a.scale = (0.08, 1.0)  # area of the random crop
+    a.ratio = (3 / 4, 4 / 3)  # its width over height
+    a.flip = 0.5  # probability of mirroring
+
+    c.train = t = ConfigDict()
+    t.batch_size = 32  # over all devices and hosts
+    t.epochs = 60.0
+    t.steps = 0  # overrides epochs where not 0
+    t.accumulate = 1  # micro-batches whose gradients make one update
+    t.ema = 0.0  # decay of the running average of parameters that is evaluated; 0: none
+    t.log_every = 10  # steps
+    t.validate_every = 1.0  # epochs
+    t.checkpoint_every = 500  # steps
+
+    c.optim = o = ConfigDict()
+    o.lr = 0.01  # of new layers
+    o.backbone_lr = 0.01  # of the backbone
+    o.momentum = 0.9
+    o.weight_decay = 5e-4
+    o.schedule = "step"  # step, cosine or constant
+    o.decay_every = 20.0  # epochs between steps
+    o.decay_rate = 0.1
+    o.warmup = 0.0  # epochs
+    o.clip = 0.0  # largest norm of the gradient; 0: no clipping
+
+    c.loss = loss = ConfigDict()
+    loss.class_weight = 1.0
+    loss.detect_weight = 0.1  # λ of WSIDNet Eq. 7; 1 in WSCNet
+    loss.detect = "cross_entropy"  # or polarity: −log of the mass on the image's polarity
+
+    c.eval = e = ConfigDict()
+    e.batch_size = 64
+    e.resize = 256  # shorter side before the crop, in pixels
+    e.ten_crop = True  # four corners, centre and their mirrors; the single view is always reported
+    e.examples = 12  # right and wrong images shown in the report, each
+    return c.lock()

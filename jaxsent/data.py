@@ -1,0 +1,226 @@
+"""From a prepared set to batches of NumPy arrays. Grain is used here and nowhere else.
+
+Batches are a pure function of (set, seed, step): a resumed run asks for `start_step`, and no
+iterator state is saved.
+"""
+
+import dataclasses
+import os
+
+import absl.flags
+import cv2
+import grain
+import numpy as np
+import tensorflow_datasets as tfds
+
+from jaxsent import augment
+from jaxsent.errors import UserError
+from tfds_builders.prepare import prepare as prepare
+
+
+def class_names(builder) -> list[str]:
+    """The names of the set's own classes, in label order."""
+    return list(builder.info.features["label"].names)
+
+
+def num_examples(builder, split: str) -> int:
+    """How many images a split holds. Raises UserError for a split the set has not."""
+    if split not in builder.info.splits:
+        known = ", ".join(builder.info.splits)
+        raise UserError(f"{builder.info.full_name} has no split {split}; it has {known}")
+    return builder.info.splits[split].num_examples
+
+
+def train_batches(
+    builder,
+    split,
+    *,
+    batch_size,
+    image_size,
+    seed,
+    start_step=0,
+    workers=0,
+    process_index=0,
+    process_count=1,
+    scale=(0.08, 1.0),
+    ratio=(3 / 4, 4 / 3),
+    flip=0.5,
+):
+    """An endless iterator of this process's part of each shuffled, augmented batch.
+
+    Elements, with b = batch_size // process_count: image uint8 (b, S, S, 3), label and polarity
+    int32 (b,), mask bool (b,) all True, file (b,) text. `scale` and `ratio` bound the random crop
+    (augment.random_crop_box), `flip` is the probability of mirroring.
+
+    Batches from `start_step` on equal those of an unbroken run; they do not depend on `workers`
+    (processes that decode; 0: threads of this one), and all processes together yield the same
+    augmented elements for any `process_count`. Close the iterator when `workers` > 0.
+    """
+    local = _local_batch(batch_size, process_count)
+    if num_examples(builder, split) == 0:
+        raise UserError(
+            f"{builder.info.full_name}: the split {split} is empty; nothing to train on"
+        )
+    examples = grain.MapDataset.source(_source(builder, split)).seed(seed).shuffle().repeat()
+    # Before the slice, so that an element's randomness hangs on its global position.
+    examples = examples.random_map(_TrainExample(image_size, scale, ratio, flip))
+    batches = examples[process_index::process_count].batch(local, drop_remainder=True)
+    return _iterate(batches[start_step:], workers)
+
+
+def eval_batches(
+    builder,
+    split,
+    *,
+    batch_size,
+    image_size,
+    resize,
+    ten_crop=False,
+    with_region=False,
+    workers=0,
+    process_index=0,
+    process_count=1,
+):
+    """An iterator over each image once and in order, the same number of batches on every process.
+
+    The image's shorter side becomes `resize` and its centre `image_size` = S is cut out. Elements,
+    with b = batch_size // process_count: image uint8 (b, S, S, 3), or (b, 5, S, S, 3) with
+    `ten_crop`: four corners and the centre last (mirror them on the device); label, polarity int32
+    (b,); file (b,) text; mask bool (b,), False where the last batch is padded with zeros.
+    `with_region` adds region uint8 (b, S, S), cut as the centre crop. Process p holds the p-th
+    block of b rows of each global batch.
+    """
+    local = _local_batch(batch_size, process_count)
+    if resize < image_size:
+        raise UserError(f"resize={resize} is below image_size={image_size}; make it at least that")
+    if with_region and "region" not in builder.info.features:
+        raise UserError(
+            f"{builder.info.full_name} has no regions; it has {list(builder.info.features)}"
+        )
+    count = num_examples(builder, split)
+    rows = _Rows(
+        _source(builder, split) if count else None, count, batch_size, local, process_index
+    )
+    example = _EvalExample(image_size, resize, ten_crop, with_region)
+    return _iterate(grain.MapDataset.source(rows).map(example).batch(local), workers)
+
+
+def _local_batch(batch_size: int, process_count: int) -> int:
+    if batch_size % process_count:
+        down = batch_size - batch_size % process_count
+        raise UserError(
+            f"batch_size={batch_size} does not divide over {process_count} processes; try "
+            f"{down or process_count} or {down + process_count}"
+        )
+    return batch_size // process_count
+
+
+def _source(builder, split: str):
+    """Random access to a split's examples, images as the bytes of their files."""
+    images = {
+        key: tfds.decode.SkipDecoding()
+        for key, feature in builder.info.features.items()
+        if isinstance(feature, tfds.features.Image)
+    }
+    return builder.as_data_source(split=split, decoders=images)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rows:
+    """This process's rows of every global batch, in order; None past the end of `source`."""
+
+    source: object
+    count: int
+    batch_size: int
+    local: int
+    process_index: int
+
+    def __len__(self):
+        return -(-self.count // self.batch_size) * self.local
+
+    def __getitem__(self, i):
+        batch, row = divmod(i, self.local)
+        i = batch * self.batch_size + self.process_index * self.local + row
+        # A tuple, because grain drops elements that are None.
+        return (self.source[i] if i < self.count else None,)
+
+
+@dataclasses.dataclass(frozen=True)
+class _TrainExample:
+    image_size: int
+    scale: tuple[float, float]
+    ratio: tuple[float, float]
+    flip: float
+
+    def __call__(self, raw, rng):
+        image = augment.decode(raw["image"], _text(raw["file"]))
+        image = augment.random_resized_crop(image, rng, self.image_size, self.scale, self.ratio)
+        if rng.random() < self.flip:
+            image = augment.flip(image)
+        return _element(raw, image)
+
+
+@dataclasses.dataclass(frozen=True)
+class _EvalExample:
+    image_size: int
+    resize: int
+    ten_crop: bool
+    with_region: bool
+
+    def __call__(self, row):
+        (raw,) = row
+        size = self.image_size
+        if raw is None:
+            return self._padding()
+        image = augment.decode(raw["image"], _text(raw["file"]))
+        image = augment.resize_shorter(image, self.resize)
+        cut = augment.five_crops if self.ten_crop else augment.centre_crop
+        element = _element(raw, cut(image, size))
+        if self.with_region:
+            region = augment.decode_region(raw["region"], _text(raw["file"]))
+            region = augment.resize_shorter(region, self.resize)
+            element["region"] = augment.centre_crop(region, size)
+        return element
+
+    def _padding(self):
+        size = self.image_size
+        shape = (5, size, size, 3) if self.ten_crop else (size, size, 3)
+        blank = {"label": 0, "polarity": 0, "file": b""}
+        element = _element(blank, np.zeros(shape, np.uint8), mask=False)
+        if self.with_region:
+            element["region"] = np.zeros((size, size), np.uint8)
+        return element
+
+
+def _element(raw, image: np.ndarray, mask: bool = True) -> dict:
+    return {
+        "image": image,
+        "label": np.int32(raw["label"]),
+        "polarity": np.int32(raw["polarity"]),
+        "mask": np.bool_(mask),
+        "file": np.str_(_text(raw["file"])),
+    }
+
+
+def _text(value) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _iterate(batches: grain.MapDataset, workers: int):
+    """Prefetch batches with threads of this process, or of `workers` others."""
+    cv2.setNumThreads(1)
+    threads = 2 if workers else min(os.cpu_count() or 1, 8)
+    # The buffer counts whole batches: grain's default of 500 would fill the memory.
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads)
+    iterable = batches.to_iter_dataset(options)
+    if workers:
+        if not absl.flags.FLAGS.is_parsed():
+            absl.flags.FLAGS.mark_as_parsed()  # grain reads them even under another main()
+        processes = grain.multiprocessing.MultiprocessingOptions(workers, per_worker_buffer_size=2)
+        iterable = iterable.mp_prefetch(processes, worker_init_fn=_init_worker)
+    return iter(iterable)
+
+
+def _init_worker(index: int, count: int) -> None:
+    del index, count
+    cv2.setNumThreads(1)

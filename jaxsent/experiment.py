@@ -1,0 +1,201 @@
+"""From a config to data, network and initial variables: what train and eval share."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from jaxsent import data, emotions, models, pretrained, sharding
+from jaxsent.checkpoint import Checkpoints, check_shapes
+from jaxsent.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What a config describes, made.
+
+    Attributes:
+      builder: the prepared data set.
+      model: the network.
+      mesh: the devices.
+      classes: names of the classification branch's classes, K of them.
+      detect_classes: names of the detection branch's classes, C of them.
+    """
+
+    config: Any
+    builder: Any
+    model: Any
+    mesh: Mesh
+    classes: tuple[str, ...]
+    detect_classes: tuple[str, ...]
+
+    @property
+    def class_polarity(self) -> np.ndarray:
+        """(C,) int32 polarity of each class of the detection branch."""
+        return emotions.polarity(self.detect_classes)
+
+
+def make(config) -> Experiment:
+    """Finds or prepares the data and builds the network.
+
+    Raises:
+      UserError: the data is not there, or the config contradicts itself or the data.
+    """
+    check(config)
+    builder = prepare(config.data)
+    for split in (config.data.train_split, config.data.validation_split, config.data.test_split):
+        if split:
+            data.num_examples(builder, split)
+    own = data.class_names(builder)
+    names = {"label": tuple(own), "polarity": emotions.POLARITY}
+    classes = names[config.data.class_target]
+    if config.model.num_classes != len(classes):
+        raise UserError(
+            f"model.num_classes={config.model.num_classes}, but {config.data.name} has "
+            f"{len(classes)} classes as data.class_target={config.data.class_target} "
+            f"({', '.join(classes)}); set model.num_classes={len(classes)}."
+        )
+    model = network(config.model)
+    detect_classes = _detect_classes(config, names[config.data.detect_target])
+    return Experiment(config, builder, model, sharding.mesh(), classes, detect_classes)
+
+
+def network(config):
+    """`config.model` -> the Linen module; keys that this kind of network lacks are left aside."""
+    options = {k: v for k, v in config.items() if k not in ("name", "num_classes", "backbone")}
+    kind = models.options(config.name)
+    options = {k: v for k, v in options.items() if k in kind}
+    if config.dtype not in ("float32", "bfloat16"):
+        raise UserError(f"model.dtype={config.dtype!r}: expected float32 or bfloat16.")
+    options["dtype"] = jnp.dtype(config.dtype)
+    if config.name not in models.NETWORKS:
+        raise UserError(
+            f"model.name={config.name!r}: expected one of {', '.join(models.NETWORKS)}; "
+            "a backbone alone is model.name=classifier with model.backbone."
+        )
+    return models.build(config.name, config.num_classes, config.backbone, **options)
+
+
+def check(config) -> None:
+    """Raises UserError for values that no later step would explain as well."""
+    sharding.check_batch_size("train.batch_size", config.train.batch_size, config.train.accumulate)
+    sharding.check_batch_size("eval.batch_size", config.eval.batch_size)
+    choices = {
+        "data.class_target": ("label", "polarity"),
+        "data.detect_target": ("label", "polarity"),
+        "loss.detect": ("cross_entropy", "polarity"),
+        "init.scope": ("all", "backbone", "detection"),
+        "optim.schedule": ("step", "cosine", "constant"),
+    }
+    for path, allowed in choices.items():
+        section, key = path.split(".")
+        if config[section][key] not in allowed:
+            raise UserError(f"{path}={config[section][key]!r}: expected {' or '.join(allowed)}.")
+    if config.loss.detect == "polarity" and config.data.detect_target != "polarity":
+        raise UserError("loss.detect=polarity needs data.detect_target=polarity.")
+    if config.eval.resize < config.data.image_size:
+        raise UserError(
+            f"eval.resize={config.eval.resize} is smaller than data.image_size="
+            f"{config.data.image_size}, which is cut from it; set it to at least that."
+        )
+
+
+def prepare(config):
+    """`config.data` -> builder of the prepared set; the first host prepares, the others wait."""
+    name, _, variant = config.name.partition("/")
+    arguments = (name, variant or None, Path(config.dir).expanduser())
+    source = Path(config.source).expanduser() if config.source else None
+    if jax.process_count() == 1:
+        return data.prepare(*arguments, source, config.strict)
+    from jax.experimental import multihost_utils
+
+    builder = data.prepare(*arguments, source, config.strict) if jax.process_index() == 0 else None
+    multihost_utils.sync_global_devices("data prepared")
+    return builder or data.prepare(*arguments, None, config.strict)
+
+
+def random_variables(experiment: Experiment) -> dict:
+    """{"params", "batch_stats"} on all devices, drawn with the config's seed."""
+    size = experiment.config.data.image_size
+    images = jnp.zeros((1, size, size, 3), jnp.float32)
+    init = jax.jit(
+        lambda key: experiment.model.init(key, images),
+        out_shardings=sharding.replicated(experiment.mesh),
+    )
+    return init(jax.random.key(experiment.config.seed))
+
+
+def initial_variables(experiment: Experiment) -> dict:
+    """{"params", "batch_stats"} on all devices: random, then weights, then another run's."""
+    config, model = experiment.config, experiment.model
+    everywhere = sharding.replicated(experiment.mesh)
+    variables = random_variables(experiment)
+    if config.init.weights:
+        variables = pretrained.load(config.init.weights, model, variables)
+    if config.init.checkpoint:
+        variables = _from_run(Path(config.init.checkpoint), config.init.scope, variables)
+    return jax.device_put(variables, everywhere)
+
+
+def _from_run(run: Path, scope: str, variables: dict) -> dict:
+    """The best variables of a finished run in place of those that `scope` names."""
+    folder = run / "checkpoints"
+    if not folder.is_dir():
+        raise UserError(f"init.checkpoint={run}: expected a run folder with checkpoints/ in it.")
+    with Checkpoints(folder) as checkpoints:
+        step = checkpoints.best()
+        if step is None:
+            raise UserError(f"init.checkpoint={run}: there is no finished checkpoint in it.")
+        found = checkpoints.stored(step, jax.tree.leaves(variables)[0].sharding)
+    parts = {"backbone": {"backbone"}, "detection": {"backbone", "detector"}}.get(scope)
+
+    def taken(trees):
+        return {name: tree for name, tree in trees.items() if parts is None or name in parts}
+
+    for kind, trees in variables.items():
+        check_shapes(f"init.checkpoint={run}", taken(found[kind]), taken(trees))
+    return {kind: trees | taken(found[kind]) for kind, trees in variables.items()}
+
+
+def _detect_classes(config, target_names) -> tuple[str, ...]:
+    """Names of the detection branch's classes, checked against what it learns from."""
+    wanted = config.model.detect_classes
+    if config.model.name == "classifier":
+        return ()
+    if config.loss.detect == "polarity":
+        graphs = {len(g): g for g in (emotions.MIKELS, emotions.EMOTIONROI, emotions.POLARITY)}
+        if wanted in graphs:
+            return graphs[wanted]
+        raise UserError(
+            f"model.detect_classes={wanted}: the polarity loss knows the classes of "
+            f"{', '.join(map(str, graphs))} nodes only."
+        )
+    if wanted != len(target_names) and config.loss.detect_weight:
+        raise UserError(
+            f"model.detect_classes={wanted}, but the detection branch learns from "
+            f"{len(target_names)} classes (data.detect_target={config.data.detect_target} of "
+            f"{config.data.name}: {', '.join(target_names)}); set model.detect_classes="
+            f"{len(target_names)}, or loss.detect=polarity with data.detect_target=polarity."
+        )
+    return tuple(target_names)
+
+
+def write_config(config, workdir: Path) -> None:
+    """config.json in `workdir`, which is made.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(config.to_dict(), indent=2, default=list)
+        (workdir / "config.json").write_text(text + "\n")
+    except OSError as error:
+        raise UserError(
+            f"workdir={workdir} cannot be written ({error.strerror}); choose another --workdir."
+        ) from None

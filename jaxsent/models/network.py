@@ -1,0 +1,92 @@
+"""What WSCNet, WSIDNet and the plain classifier share: a backbone, its tap, new layers."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxsent.models import pooling
+from jaxsent.models.backbone import Array, Backbone
+
+NEW = nn.initializers.normal(0.01)
+"""New layers start from N(0, 0.01) and bias 0 (WSCNet IV-B1; WSIDNet is silent)."""
+
+
+class Network(nn.Module):
+    """A backbone with new layers on top.
+
+    Attributes:
+      backbone: the feature extractor; its variables live under "backbone".
+      num_classes: K, classes of the classification branch.
+      tap: name of the feature map F; None takes the backbone's own default.
+      freeze: "none"; "statistics" keeps batch norm's running statistics; "backbone" keeps the
+        whole backbone as it was loaded, and no gradient is computed for it.
+      dtype: dtype of the computation; parameters and logits are float32.
+    """
+
+    backbone: Backbone
+    num_classes: int
+    tap: str | None = None
+    freeze: str = "none"
+    dtype: Any = jnp.float32
+
+    def tapped(self, images: Array, train: bool, beyond: bool):
+        """(B, H, W, 3) -> F (B, h, w, n), all taps. `beyond`: also the layers after F."""
+        tap = self.tap or self.backbone.TAP
+        train = train and self.freeze == "none"
+        taps = self.backbone.features(images, train, None if beyond else tap)
+        if tap not in taps:
+            raise ValueError(f"tap={tap!r}: this backbone has {', '.join(taps)}.")
+        if self.freeze == "backbone":
+            taps = jax.lax.stop_gradient(taps)
+        return taps[tap], taps
+
+    def embedded(self, taps: dict[str, Array], train: bool) -> Array:
+        """Taps -> (B, m) float32, the input of an ImageNet classifier."""
+        x = self.backbone.embed(taps, train).astype(jnp.float32)
+        return jax.lax.stop_gradient(x) if self.freeze == "backbone" else x
+
+
+class Detector(nn.Module):
+    """The detection branch: 1×1 convolution to C·k maps, then cross-spatial pooling.
+
+    Attributes:
+      classes: C.
+      maps_per_class: k. Channel c·k + i of the convolution is map i of class c.
+    """
+
+    classes: int
+    maps_per_class: int
+    pooling: str = "max"
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, features: Array) -> tuple[Array, Array]:
+        """F (B, h, w, n) -> detect_logits (B, C), class_maps (B, h, w, C), both float32."""
+        width = self.classes * self.maps_per_class
+        f = nn.Dense(width, dtype=self.dtype, kernel_init=NEW, name="conv")(features)
+        f = f.astype(jnp.float32).reshape(*f.shape[:-1], self.classes, self.maps_per_class)
+        return pooling.cross_spatial_pooling(f, self.pooling), pooling.class_maps(f)
+
+
+class Holistic(nn.Module):
+    """F_h of WSIDNet: the backbone's embedding and a fully-connected layer to 2048.
+
+    On VGG and AlexNet the layer stands in place of 4096 → 1000. Backbones without
+    fully-connected layers get a Dense layer with ReLU, or none with ``kind="pool"``.
+    """
+
+    kind: str
+    fully_connected: bool
+    width: int = 2048
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, embedding: Array) -> Array:
+        """(B, m) -> (B, 2048), or (B, m) where there is no projection; float32."""
+        if self.kind == "pool" and not self.fully_connected:
+            return embedding
+        init = NEW if self.fully_connected else nn.initializers.lecun_normal()
+        x = nn.Dense(self.width, dtype=self.dtype, kernel_init=init, name="fc")(embedding)
+        return (x if self.fully_connected else nn.relu(x)).astype(jnp.float32)

@@ -1,0 +1,116 @@
+"""ResNet-18/34/50/101, torchvision's architecture (He et al. 2016; stride in the 3×3, "v1.5")."""
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from jaxsent.models.backbone import Array, Backbone
+
+HE = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+
+
+class Block(nn.Module):
+    """A residual block: two 3×3 convolutions, or 1×1, 3×3, 1×1 where `expansion` is 4."""
+
+    width: int
+    stride: int
+    expansion: int
+    project: bool
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool) -> Array:
+        """(B, h, w, n) -> (B, h/stride, w/stride, width·expansion)."""
+        conv = partial(nn.Conv, use_bias=False, dtype=self.dtype, kernel_init=HE)
+        norm = partial(
+            nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5,
+            dtype=self.dtype,
+        )  # fmt: skip
+        if self.expansion == 1:
+            layers = ((self.width, 3, self.stride), (self.width, 3, 1))
+        else:
+            layers = ((self.width, 1, 1), (self.width, 3, self.stride), (4 * self.width, 1, 1))
+        y = x
+        for i, (width, kernel, stride) in enumerate(layers, 1):
+            pad = kernel // 2
+            y = conv(width, (kernel, kernel), stride, padding=pad, name=f"conv{i}")(y)
+            y = norm(name=f"bn{i}")(y)
+            y = nn.relu(y) if i < len(layers) else y
+        if self.project:
+            x = conv(self.width * self.expansion, (1, 1), self.stride, name="downsample_conv")(x)
+            x = norm(name="downsample_bn")(x)
+        return nn.relu(x + y)
+
+
+def blocks(depths: tuple[int, ...], expansion: int):
+    """Yields (layer, block, stride, whether the shortcut needs a projection)."""
+    for layer, depth in enumerate(depths, 1):
+        for block in range(depth):
+            first = block == 0
+            stride = 2 if first and layer > 1 else 1
+            yield layer, block, stride, first and (stride == 2 or expansion > 1)
+
+
+class ResNet(Backbone):
+    """ResNet. Taps stem (after pooling), layer1 … layer4; 44,549,160 parameters at depth 101.
+
+    Attributes:
+      depths: blocks of each of the four layers.
+      expansion: 4 for bottleneck blocks (50, 101), 1 for basic ones (18, 34).
+    """
+
+    depths: tuple[int, ...] = (3, 4, 23, 3)
+    expansion: int = 4
+
+    TAP = "layer4"
+
+    def setup(self):
+        self.conv1 = nn.Conv(
+            64, (7, 7), 2, padding=3, use_bias=False, dtype=self.dtype, kernel_init=HE
+        )
+        self.bn1 = nn.BatchNorm(momentum=0.9, epsilon=1e-5, dtype=self.dtype)
+        for layer, block, stride, project in blocks(self.depths, self.expansion):
+            module = Block(64 * 2 ** (layer - 1), stride, self.expansion, project, self.dtype)
+            setattr(self, f"layer{layer}_{block}", module)
+        self.fc = nn.Dense(self.num_classes, dtype=jnp.float32)
+
+    def features(self, images: Array, train: bool = False, last: str | None = None):
+        x = self.bn1(self.conv1(images.astype(self.dtype)), use_running_average=not train)
+        x = nn.max_pool(nn.relu(x), (3, 3), (2, 2), padding=((1, 1), (1, 1)))
+        taps = {"stem": x}
+        for layer, depth in enumerate(self.depths, 1):
+            if last in taps:
+                break
+            for block in range(depth):
+                x = getattr(self, f"layer{layer}_{block}")(x, train)
+            taps[f"layer{layer}"] = x
+        return taps
+
+    def embed(self, features: dict[str, Array], train: bool = False) -> Array:
+        """layer4 -> (B, n) float32, its global average."""
+        return features["layer4"].astype(jnp.float32).mean((1, 2))
+
+    def __call__(self, images: Array, train: bool = False) -> dict[str, Array]:
+        """(B, H, W, 3) normalised -> {"class_logits": (B, num_classes)}."""
+        return {"class_logits": self.fc(self.embed(self.features(images, train), train))}
+
+    def torch_names(self) -> dict[str, str]:
+        names = {"conv1": "conv1", "bn1": "bn1", "fc": "fc"}
+        convolutions = 2 if self.expansion == 1 else 3
+        for layer, block, _, project in blocks(self.depths, self.expansion):
+            ours, theirs = f"layer{layer}_{block}", f"layer{layer}.{block}"
+            for i in range(1, convolutions + 1):
+                names[f"{ours}/conv{i}"] = f"{theirs}.conv{i}"
+                names[f"{ours}/bn{i}"] = f"{theirs}.bn{i}"
+            if project:
+                names[f"{ours}/downsample_conv"] = f"{theirs}.downsample.0"
+                names[f"{ours}/downsample_bn"] = f"{theirs}.downsample.1"
+        return names
+
+
+resnet18 = partial(ResNet, depths=(2, 2, 2, 2), expansion=1)
+resnet34 = partial(ResNet, depths=(3, 4, 6, 3), expansion=1)
+resnet50 = partial(ResNet, depths=(3, 4, 6, 3), expansion=4)
+resnet101 = partial(ResNet, depths=(3, 4, 23, 3), expansion=4)

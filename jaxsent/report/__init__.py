@@ -1,0 +1,6 @@
+"""The page a run leaves behind: one HTML file that opens anywhere, and its numbers as JSON."""
+
+from jaxsent.report.page import write_report
+from jaxsent.report.pictures import Example, overlay
+
+__all__ = ["Example", "overlay", "write_report"]

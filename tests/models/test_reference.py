@@ -1,0 +1,56 @@
+"""Agreement with independent PyTorch implementations (shared/reference/README.md)."""
+
+import functools
+from pathlib import Path
+
+import chex
+import jax
+import numpy as np
+import pytest
+
+from jaxsent import models, pretrained
+from tests import recipe
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+
+AUTHOR = dict(pooling="avg", map_mean=True)
+FLATTEN = dict(readout="flatten")
+CASES = {
+    "vgg16": ("vgg16", 1000, {}, 1e-5),
+    "alexnet": ("alexnet", 1000, {}, 1e-5),
+    "resnet101": ("resnet101", 1000, {}, 1e-5),
+    "wscnet_paper": ("wscnet", 8, {}, 1e-4),
+    "wscnet_author": ("wscnet", 8, AUTHOR, 1e-4),
+    "wsidnet_cross": ("wsidnet", 2, {}, 1e-4),
+    "wsidnet_same": ("wsidnet", 2, {"edges": "same"}, 1e-4),
+    "wsidnet_none": ("wsidnet", 2, {"edges": "none"}, 1e-4),
+    "wsidnet_flatten": ("wsidnet", 2, FLATTEN, 1e-4),
+}
+
+
+@functools.cache
+def outputs(case):
+    name, classes, options, _ = CASES[case]
+    model = models.build(name, num_classes=classes, **options)
+    seed, size = (1000, 448) if name == "wscnet" else (0, 224)
+    images = recipe.images(seed, (2, size, size, 3))
+    shapes = jax.eval_shape(model.init, jax.random.key(0), images)
+    variables = pretrained.from_torch(recipe.state_dict(model, shapes), model, shapes)
+    out = dict(jax.jit(model.apply)(variables, images))
+    if name in models.BACKBONES:
+        last = model.TAP
+        taps = jax.jit(lambda v, x: model.apply(v, x, last=last, method="features"))
+        out["features"] = taps(variables, images[:1])[last]
+        out["logits"] = out["class_logits"]
+    return jax.tree.map(np.asarray, out)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_agrees_with_reference(case):
+    tolerance = CASES[case][-1]
+    with np.load(REFERENCE / f"{case}.npz") as reference:
+        for key, expected in reference.items():
+            ours = outputs(case)[key]
+            chex.assert_shape(ours, expected.shape)
+            error = np.linalg.norm(ours - expected) / np.linalg.norm(expected)
+            assert error < tolerance, f"{key}: relative error {error:.1e}"

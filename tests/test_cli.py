@@ -1,0 +1,84 @@
+"""The command line as a person uses it: messages, exit status, no traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "run.py", *map(str, arguments)],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=300, **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Expected --config FILE"),
+        (["--config", "configs/wsidnet_oasi.py"], "did you mean configs/wsidnet_oasis.py"),
+        (["--config", "configs/wsidnet_demo.py", "--config.train.batchsize=3"],
+         "no config key 'train.batchsize'; did you mean train.batch_size?"),
+        (["--config", "configs/wsidnet_demo.py", "--config.lr=3"], "did you mean optim.lr?"),
+        (["--config", "configs/wsidnet_demo.py", "--config.train.batch_size=many"], "batch_size"),
+        (["--config", "configs/wsidnet_demo.py", "--mode=test"], "train|eval"),
+        (["--config", "configs/wsidnet_demo.py", "--wrkdir=x"], "workdir"),
+        (["--config", "configs/wsidnet_demo.py", "eval"], "Unexpected argument 'eval'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_command_line_is_one_line(arguments, message):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("config", ["wsidnet_fi", "wscnet_fi", "wsidnet_oasis"])
+def test_a_set_that_is_not_there(config, tmp_path):
+    done = run(
+        "--config", f"configs/{config}.py", "--workdir", tmp_path / "run",
+        f"--config.data.dir={tmp_path / 'prepared'}",
+    )  # fmt: skip
+    assert done.returncode == 2
+    line = done.stderr.strip().splitlines()[-1]
+    for part in (str(tmp_path / "prepared"), "data.source", "make demo", "Traceback"):
+        assert (part in line) == (part != "Traceback")
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unwritable_workdir(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run(
+        "--config", "configs/wsidnet_demo.py", "--workdir", tmp_path / "file" / "run",
+        f"--config.data.dir={tmp_path}", "--config.data.name=emoji_scenes/tiny",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_and_tabulate():
+    assert "--workdir" in run("--help").stdout
+    table = run("--config", "configs/wsidnet_demo.py", "--mode=tabulate")
+    assert table.returncode == 0
+    assert "detector" in table.stdout
+
+
+def test_every_config_describes_a_network():
+    """Keys exist, options are allowed; networks are built, data is not needed."""
+    from ml_collections import config_flags
+
+    from jaxsent import experiment
+
+    names = sorted(p.stem for p in (ROOT / "configs").glob("*.py") if p.stem != "base")
+    assert {"wsidnet_fi", "wsidnet_fi8", "wscnet_fi", "backbone_fi", "wsidnet_oasis",
+            "wscnet_oasis", "backbone_oasis", "wsidnet_demo"} <= set(names)  # fmt: skip
+    parser = config_flags.config_flags._ConfigFileParser(name="config")
+    for name in names:
+        config = parser.parse(str(ROOT / "configs" / f"{name}.py"))
+        experiment.check(config)
+        experiment.network(config.model)

@@ -1,0 +1,165 @@
+"""Whole runs: what they leave behind, resuming, stopping, failing."""
+
+import contextlib
+import json
+import os
+import signal
+
+import jax
+import numpy as np
+import pytest
+
+from jaxsent import evaluate, experiment, logbook, train
+from jaxsent.checkpoint import Checkpoints
+from jaxsent.errors import UserError
+
+
+def parameters(config, workdir):
+    """The last checkpoint's variables."""
+    task = experiment.make(config)
+    with Checkpoints(workdir / "checkpoints") as checkpoints:
+        step = checkpoints.last()
+        return step, checkpoints.variables(step, experiment.random_variables(task))
+
+
+@pytest.fixture(scope="module")
+def signalled():
+    """Makes a run send itself a signal after a step."""
+
+    @contextlib.contextmanager
+    def at(step, number, monkeypatch):
+        advance = logbook.Logbook.advance
+
+        def watched(self, now):
+            advance(self, now)
+            if now == step:
+                os.kill(os.getpid(), number)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(logbook.Logbook, "advance", watched)
+            yield
+
+    return at
+
+
+def test_a_run_leaves_what_the_interface_promises(tiny_config, tmp_path):
+    tiny_config.eval.ten_crop, tiny_config.eval.resize = True, 40
+    results = train.train(tiny_config, tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["train"]["steps"] == 6
+    lines = [json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [x["step"] for x in lines] == [2, 4, 6]
+    assert {"split", "loss", "accuracy", "learning_rate", "images_per_second"} <= lines[0].keys()
+    assert list(tmp_path.glob("events.*"))
+    stored = json.loads((tmp_path / "report" / "results.json").read_text())
+    assert stored["count"] == results["count"] == 32
+    assert {"accuracy", "ten_crop_accuracy", "polarity_accuracy", "detection_accuracy"} <= (
+        stored.keys()
+    )
+    assert {"mae", "precision", "recall", "f", "baselines"} <= stored["sentiment_map"].keys()
+    assert np.sum(stored["confusion"]) == 32
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "wsidnet on emoji_scenes" in page
+    rows = (tmp_path / "report" / "predictions.csv").read_text().splitlines()
+    assert len(rows) == 33
+    again = evaluate.run(tiny_config, tmp_path)
+    assert again["accuracy"] == results["accuracy"]
+    assert again["sentiment_map"]["f"] == pytest.approx(results["sentiment_map"]["f"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_resumed_run_equals_an_unbroken_one(
+    number, tiny_config, tmp_path, signalled, monkeypatch
+):
+    """Stopped in the middle of the first epoch of four steps, bit for bit."""
+    tiny_config.train.ema = 0.9
+    train.train(tiny_config, tmp_path / "unbroken")
+    with signalled(2, number, monkeypatch), pytest.raises(train.Interrupted) as stop:
+        train.train(tiny_config, tmp_path / "broken")
+    assert stop.value.signal == number
+    assert parameters(tiny_config, tmp_path / "broken")[0] in (2, 3)
+    assert not (tmp_path / "broken" / "report").exists()
+    train.train(tiny_config, tmp_path / "broken")
+    expected, resumed = (parameters(tiny_config, tmp_path / n) for n in ("unbroken", "broken"))
+    assert expected[0] == resumed[0] == 6
+    jax.tree.map(np.testing.assert_array_equal, resumed[1], expected[1])
+    steps = [x["step"] for x in logbook.read(tmp_path / "broken" / "metrics.jsonl")]
+    assert steps == sorted(set(steps))
+
+
+def test_a_finished_run_is_not_trained_again(tiny_config, tmp_path, monkeypatch):
+    train.train(tiny_config, tmp_path)
+    monkeypatch.setattr(train, "_run", None)
+    train.train(tiny_config, tmp_path)
+
+
+def test_best_by_validation_is_kept_beside_the_last(tiny_config, tmp_path, monkeypatch):
+    tiny_config.data.validation_split = "test"
+    tiny_config.train.validate_every = 0.25
+    scores = iter([0.1, 0.9, 0.5, 0.2, 0.3, 0.4])
+    monkeypatch.setattr(evaluate, "accuracy_and_loss", lambda *_: (next(scores), 1.0))
+    train.train(tiny_config, tmp_path)
+    with Checkpoints(tmp_path / "checkpoints") as checkpoints:
+        assert (checkpoints.best(), checkpoints.last()) == (2, 6)
+    assert json.loads((tmp_path / "report" / "results.json").read_text())["step"] == 2
+
+
+def test_nan_stops_the_run_and_names_the_images(tiny_config, tmp_path):
+    tiny_config.optim.lr = tiny_config.optim.backbone_lr = 1e30
+    tiny_config.train.checkpoint_every = 1
+    with pytest.raises(UserError, match=r"loss is (nan|inf) at step \d, learning rate") as error:
+        train.train(tiny_config, tmp_path)
+    assert str(error.value).count("train/") == 16
+    _, variables = parameters(tiny_config, tmp_path)
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(variables))
+
+
+def test_another_model_does_not_fit_the_checkpoint(tiny_config, tmp_path):
+    train.train(tiny_config, tmp_path)
+    before = sorted(p.name for p in (tmp_path / "checkpoints").rglob("*"))
+    tiny_config.data.class_target, tiny_config.model.num_classes = "polarity", 2
+    with pytest.raises(UserError, match=r"classifier/bias is \(8,\), expected \(2,\)"):
+        train.train(tiny_config, tmp_path)
+    assert sorted(p.name for p in (tmp_path / "checkpoints").rglob("*")) == before
+
+
+def test_starting_from_another_run(tiny_config, tmp_path):
+    train.train(tiny_config, tmp_path / "first")
+    _, first = parameters(tiny_config, tmp_path / "first")
+    tiny_config.init.checkpoint, tiny_config.init.scope = str(tmp_path / "first"), "detection"
+    tiny_config.data.class_target, tiny_config.model.num_classes = "polarity", 2
+    started = experiment.initial_variables(experiment.make(tiny_config))["params"]
+    for part in ("backbone", "detector"):
+        jax.tree.map(np.testing.assert_array_equal, started[part], first["params"][part])
+    assert started["classifier"]["bias"].shape == (2,)
+    tiny_config.init.scope = "all"
+    with pytest.raises(UserError, match=r"classifier/bias is \(8,\), expected \(2,\)"):
+        experiment.initial_variables(experiment.make(tiny_config))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("train.batch_size", 30, "batch_size=30 does not divide over 4 devices; try 28 or 32"),
+        ("model.num_classes", 5, "has 8 classes"),
+        ("model.detect_classes", 6, "learns from 8 classes"),
+        ("model.name", "wsidnett", "expected one of wscnet"),
+        ("model.dtype", "float16", "float32 or bfloat16"),
+        ("data.name", "emojis", "did you mean emoji_scenes"),
+        ("data.name", "emoji_scenes/huge", "it has"),
+        ("eval.resize", 16, "smaller than data.image_size"),
+        ("loss.detect", "polarity", "needs data.detect_target=polarity"),
+        ("init.weights", "missing.pth", "there is no such file"),
+        ("init.checkpoint", "nowhere", "expected a run folder"),
+        ("data.test_split", "testing", "no split testing"),
+    ],
+)
+def test_bad_values_are_explained(path, value, message, tiny_config, tmp_path):
+    section, key = path.split(".")
+    tiny_config[section][key] = value
+    with pytest.raises(UserError, match=message):
+        train.train(tiny_config, tmp_path / "run")
+
+
+def test_evaluating_what_was_never_trained(tiny_config, tmp_path):
+    with pytest.raises(UserError, match="train first"):
+        evaluate.run(tiny_config, tmp_path / "nothing")

@@ -1,0 +1,1 @@
+"""Scenes of emoji with exact masks of what evokes the emotion."""

@@ -1,0 +1,1 @@
+"""FI: photographs of Flickr and Instagram in Mikels' eight classes."""

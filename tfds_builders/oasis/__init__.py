@@ -1,0 +1,1 @@
+"""OASIS: photographs rated for valence and arousal."""

@@ -1,0 +1,55 @@
+"""Read OASIS.csv: themes, ratings, polarity and folds. No images here."""
+
+import csv
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+from jaxsent.errors import UserError
+
+FOLDS = 5
+# Of 300,000 salts the one whose folds are most alike in positive, negative and neutral photographs.
+SALT = 304836
+COLUMNS = ("Theme", "Category", "Valence_mean", "Arousal_mean")
+
+
+class Rating(NamedTuple):
+    """One photograph: its name, theme, category, mean valence and arousal (1 to 7)."""
+
+    name: str
+    theme: str
+    category: str
+    valence: float
+    arousal: float
+
+    @property
+    def polarity(self) -> int:
+        """1 positive, 0 negative, -1 neutral."""
+        return 1 if self.valence >= 4.5 else 0 if self.valence <= 3.5 else -1
+
+    @property
+    def fold(self) -> int:
+        """1 to 5, from the theme's name alone: a part of the set keeps the full set's folds."""
+        digest = hashlib.blake2b(f"{SALT}/{self.theme}".encode(), digest_size=1).digest()
+        return digest[0] % FOLDS + 1
+
+
+def read_ratings(path: Path) -> list[Rating]:
+    """The rows of OASIS.csv in order. Raises UserError where a column or a number is missing."""
+    # splitlines, because the published file ends its lines with carriage returns alone.
+    rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+    absent = [c for c in COLUMNS if not rows or c not in rows[0]]
+    if absent:
+        raise UserError(
+            f"{path}: expected the columns {', '.join(COLUMNS)}; no {', '.join(absent)}"
+        )
+    return [_rating(row, f"{path}, row {i}") for i, row in enumerate(rows, 1)]
+
+
+def _rating(row: dict[str, str], where: str) -> Rating:
+    name = (row["Theme"] or "").strip()
+    try:
+        numbers = float(row["Valence_mean"]), float(row["Arousal_mean"])
+    except (TypeError, ValueError):
+        raise UserError(f"{where}: expected numbers for valence and arousal of {name!r}") from None
+    return Rating(name, name.rsplit(" ", 1)[0], row["Category"].strip(), *numbers)

@@ -27,5 +27,6 @@ def get_config():
     c.optim.warmup = 0.5
     c.optim.clip = 1.0
     c.loss.detect_weight = 1.0
-    c.eval.resize = 224
+    c.eval.resize = 224  # the scene is the whole picture: nothing to cut, no ten crops
+    c.eval.ten_crop = False
     return c

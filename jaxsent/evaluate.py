@@ -56,7 +56,7 @@ def evaluate(task, variables, workdir: Path, step: int, train_seconds: float = 0
     """
     began = time.perf_counter()
     config = task.config
-    outputs, examples = _collect(task, variables)
+    outputs, examples = collect(task, variables)
     results = {
         "model": config.model.name,
         "backbone": config.model.backbone,
@@ -71,7 +71,7 @@ def evaluate(task, variables, workdir: Path, step: int, train_seconds: float = 0
     if jax.process_index() == 0:
         page = report.write_report(
             workdir / "report",
-            title=f"{config.model.name} on {config.data.name}",
+            title=f"{report.network(results)} on {config.data.name}",
             results=results,
             curves=read(workdir / "metrics.jsonl"),
             examples=examples,
@@ -85,7 +85,7 @@ def evaluate(task, variables, workdir: Path, step: int, train_seconds: float = 0
 
 def accuracy_and_loss(task, variables, split: str) -> tuple[float, float]:
     """Accuracy and class loss of a single view of every image of `split`."""
-    outputs, _ = _collect(task, variables, split, brief=True)
+    outputs, _ = collect(task, variables, split, brief=True)
     scores = _class_scores(outputs["class_probabilities"], outputs["truth"])
     return scores["accuracy"], scores["loss"]
 
@@ -147,7 +147,7 @@ def _map_scores(task, outputs) -> dict:
     return scores
 
 
-def _collect(task, variables, split=None, brief=False):
+def collect(task, variables, split=None, brief=False):
     """Runs the network over a split -> ({name: (N, …) array}, examples).
 
     `brief` reads single views and neither regions nor examples. On several hosts each reads its

@@ -58,7 +58,7 @@ def test_a_run_leaves_what_the_interface_promises(tiny_config, tmp_path):
     assert {"mae", "precision", "recall", "f", "baselines"} <= stored["sentiment_map"].keys()
     assert np.sum(stored["confusion"]) == 32
     page = (tmp_path / "report" / "index.html").read_text()
-    assert "wsidnet on emoji_scenes" in page
+    assert "WSIDNet on emoji_scenes" in page
     rows = (tmp_path / "report" / "predictions.csv").read_text().splitlines()
     assert len(rows) == 33
     again = evaluate.run(tiny_config, tmp_path)

@@ -2,5 +2,6 @@
 
 from jaxsent.report.page import write_report
 from jaxsent.report.pictures import Example, overlay
+from jaxsent.report.words import network
 
-__all__ = ["Example", "overlay", "write_report"]
+__all__ = ["Example", "network", "overlay", "write_report"]

@@ -137,7 +137,7 @@ def plain(value):
 def _examples(examples, classes, detect_classes):
     if not examples:
         return ""
-    note = "Left the photograph, right the sentiment map over it"
+    note = "Left the image, right the sentiment map over it"
     if any(example.region is not None for example in examples):
         note += "; the white line is the border of the true region, which training never saw"
     note += "."

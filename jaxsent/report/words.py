@@ -9,7 +9,13 @@ NETWORKS = {
     "wsidnet": "WSIDNet",
     "vgg16": "VGG-16",
     "alexnet": "AlexNet",
+    "resnet18": "ResNet-18",
+    "resnet34": "ResNet-34",
+    "resnet50": "ResNet-50",
     "resnet101": "ResNet-101",
+    "efficientnet_lite0": "EfficientNet-Lite0",
+    "efficientnet_lite1": "EfficientNet-Lite1",
+    "efficientnet_lite2": "EfficientNet-Lite2",
 }
 THIN = "\N{NARROW NO-BREAK SPACE}"
 
@@ -43,6 +49,8 @@ def known(results: dict, key: str) -> bool:
 def network(results: dict) -> str:
     """The network's name as the papers write it."""
     name = str(results.get("model") or "The network")
+    if name == "classifier":  # the plain backbone
+        name = str(results.get("backbone") or name)
     return NETWORKS.get(name, name)
 
 

@@ -2,7 +2,8 @@
 
 import sys
 
-from jaxsent.cli import run
+from jaxsent import cli
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv))
+    cli.restart_with_huge_pages()
+    sys.exit(cli.run(sys.argv))

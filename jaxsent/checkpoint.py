@@ -138,3 +138,19 @@ def _parts(state: TrainState) -> dict:
         "ema": state.ema,
     }
     return {name: tree for name, tree in parts.items() if jax.tree.leaves(tree)}
+
+
+def read_run(run: Path, sharding) -> dict:
+    """{"params", "batch_stats"} of the best checkpoint in a run's folder.
+
+    Raises:
+      UserError: there is none.
+    """
+    folder = run / "checkpoints"
+    if not folder.is_dir():
+        raise UserError(f"{run}: expected a run folder with checkpoints/ in it.")
+    with Checkpoints(folder) as checkpoints:
+        step = checkpoints.best()
+        if step is None:
+            raise UserError(f"{run}: there is no finished checkpoint in it.")
+        return checkpoints.stored(step, sharding)

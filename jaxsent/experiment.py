@@ -11,8 +11,9 @@ import numpy as np
 from jax.sharding import Mesh
 
 from jaxsent import data, emotions, models, pretrained, sharding
-from jaxsent.checkpoint import Checkpoints, check_shapes
+from jaxsent.checkpoint import check_shapes, read_run
 from jaxsent.errors import UserError
+from jaxsent.logbook import console
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +137,7 @@ def initial_variables(experiment: Experiment) -> dict:
     everywhere = sharding.replicated(experiment.mesh)
     variables = random_variables(experiment)
     if config.init.weights:
-        variables = pretrained.load(config.init.weights, model, variables)
+        variables = pretrained.load(config.init.weights, model, variables, said=console.print)
     if config.init.checkpoint:
         variables = _from_run(Path(config.init.checkpoint), config.init.scope, variables)
     return jax.device_put(variables, everywhere)
@@ -144,14 +145,7 @@ def initial_variables(experiment: Experiment) -> dict:
 
 def _from_run(run: Path, scope: str, variables: dict) -> dict:
     """The best variables of a finished run in place of those that `scope` names."""
-    folder = run / "checkpoints"
-    if not folder.is_dir():
-        raise UserError(f"init.checkpoint={run}: expected a run folder with checkpoints/ in it.")
-    with Checkpoints(folder) as checkpoints:
-        step = checkpoints.best()
-        if step is None:
-            raise UserError(f"init.checkpoint={run}: there is no finished checkpoint in it.")
-        found = checkpoints.stored(step, jax.tree.leaves(variables)[0].sharding)
+    found = read_run(run, jax.tree.leaves(variables)[0].sharding)
     parts = {"backbone": {"backbone"}, "detection": {"backbone", "detector"}}.get(scope)
 
     def taken(trees):

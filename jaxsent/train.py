@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxsent import data, evaluate, experiment, optim, sharding, steps
 from jaxsent.checkpoint import Checkpoints
-from jaxsent.errors import UserError
+from jaxsent.errors import Diverged
 from jaxsent.logbook import Logbook, console
 from jaxsent.state import TrainState
 
@@ -33,7 +33,7 @@ def train(config, workdir: Path) -> dict:
       The results of the test split.
 
     Raises:
-      UserError: bad input, or a loss that is not finite.
+      UserError: bad input; Diverged: a loss that is not finite.
       Interrupted: SIGINT or SIGTERM; the state is saved.
     """
     task = experiment.make(config)
@@ -134,7 +134,7 @@ class Watch:
         """Waits for the pending metrics, checks and logs them.
 
         Raises:
-          UserError: the loss is not finite.
+          Diverged: the loss is not finite.
         """
         if self.pending is None:
             return
@@ -142,7 +142,7 @@ class Watch:
         self.pending = None
         metrics = {k: float(v) for k, v in jax.device_get(metrics).items()}
         if not math.isfinite(metrics["loss"]):
-            raise UserError(
+            raise Diverged(
                 f"The loss is {metrics['loss']} at step {step}, learning rate "
                 f"{metrics['learning_rate']:.3g}; the checkpoint before it is untouched. Try a "
                 f"lower optim.lr or optim.clip=1. Images of this step: {', '.join(files)}."

@@ -33,7 +33,7 @@ def test_a_backbones_weights_enter_a_network_and_new_layers_stay(resnet):
     _, _, state = resnet
     model = models.build("wscnet", 2, backbone="resnet18")
     variables = jax.jit(model.init)(jax.random.key(0), IMAGES)
-    loaded = pretrained.from_torch(state, model, variables, partial=True)
+    loaded = pretrained.from_torch(state, model, variables, new_layers=True)
     np.testing.assert_array_equal(
         loaded["params"]["backbone"]["conv1"]["kernel"],
         state["conv1.weight"].transpose(2, 3, 1, 0),
@@ -67,21 +67,57 @@ def test_the_first_fully_connected_layer_reads_channels_last():
 def test_what_does_not_fit_is_listed(resnet, tmp_path):
     model, shapes, state = resnet
     lacking = {k: v for k, v in state.items() if not k.startswith("layer4")}
-    with pytest.raises(UserError, match=r"lack 25 of 102 arrays: layer4.0.* and 15 more"):
+    with pytest.raises(UserError, match=r"25 missing \(layer4.0.* and 15 more\)"):
         pretrained.from_torch(lacking, model, shapes)
+    with pytest.raises(UserError, match=r"1 unexpected \(layer9.weight\)"):
+        pretrained.from_torch(state | {"layer9.weight": np.zeros(3)}, model, shapes)
     other = models.build("resnet18", 10)
     small = jax.eval_shape(other.init, jax.random.key(0), IMAGES)
-    with pytest.raises(UserError, match=r"fc.weight \(1000, 512\), expected to fit \(512, 10\)"):
+    wrong = r"fc.weight \(1000, 512\) for \(512, 10\).*model.num_classes=1000 would fit"
+    with pytest.raises(UserError, match=wrong):
         pretrained.from_torch(state, other, small)
-    with pytest.raises(UserError, match="no such file"):
-        pretrained.load(tmp_path / "missing.pth", model, shapes)
-    (tmp_path / "weights.h6").write_bytes(b"")
-    with pytest.raises(UserError, match=r"expected .safetensors, .pth or .pt"):
-        pretrained.load(tmp_path / "weights.h6", model, shapes)
-    with pytest.raises(UserError, match="No array fits"):
-        network = models.build("wscnet", 2, backbone="resnet18")
-        shapes = jax.eval_shape(network.init, jax.random.key(0), IMAGES)
-        pretrained.from_torch({"a.weight": np.zeros(3)}, network, shapes, partial=True)
+    deeper = models.build("resnet34", 1000)
+    shapes = jax.eval_shape(deeper.init, jax.random.key(0), IMAGES)
+    with pytest.raises(UserError, match=r"missing .* model.backbone=resnet18 would fit"):
+        pretrained.from_torch(state, deeper, shapes)
+    with pytest.raises(UserError, match="unexpected .* model.backbone=resnet34 would fit"):
+        pretrained.from_torch(recipe.state_dict(deeper, shapes), model, resnet[1])
+
+
+def test_files_that_are_none(resnet, tmp_path):
+    model, shapes, _ = resnet
+    for name, content, message in (
+        ("missing.pth", None, "no such file"),
+        ("weights.h6", b"", r"expected a file ending in .safetensors"),
+        ("short.safetensors", b"\x10", "cut short"),
+        ("header.safetensors", (2).to_bytes(8, "little") + b"{]", "header is damaged"),
+        ("run", None, "no such file"),
+    ):
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=message):
+            pretrained.load(tmp_path / name, model, shapes)
+
+
+def test_a_truncated_safetensors_file(resnet, tmp_path):
+    model, shapes, state = resnet
+    save_file(state, tmp_path / "whole.safetensors")
+    content = (tmp_path / "whole.safetensors").read_bytes()
+    (tmp_path / "half.safetensors").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match="cut short: .* ends beyond"):
+        pretrained.load(tmp_path / "half.safetensors", model, shapes)
+
+
+def test_there_and_back_is_the_same_bit_for_bit():
+    for name, options in (("wscnet", {"backbone": "resnet18"}), ("alexnet", {})):
+        model = models.build(name, 8, **options)
+        images = np.zeros((1, 224, 224, 3), np.float32)
+        shapes = jax.eval_shape(model.init, jax.random.key(0), images)
+        variables = pretrained.from_torch(recipe.state_dict(model, shapes), model, shapes)
+        state = pretrained.to_torch(model, variables)
+        assert state.keys() >= recipe.state_dict(model, shapes).keys()
+        again = pretrained.from_torch(state, model, shapes)
+        jax.tree.map(np.testing.assert_array_equal, again, variables)
 
 
 def test_packaged_weights():

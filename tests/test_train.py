@@ -9,9 +9,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxsent import evaluate, experiment, logbook, train
+from jaxsent import augment, evaluate, experiment, logbook, train
 from jaxsent.checkpoint import Checkpoints
-from jaxsent.errors import UserError
+from jaxsent.errors import Diverged, UserError
 
 
 def parameters(config, workdir):
@@ -106,7 +106,7 @@ def test_best_by_validation_is_kept_beside_the_last(tiny_config, tmp_path, monke
 def test_nan_stops_the_run_and_names_the_images(tiny_config, tmp_path):
     tiny_config.optim.lr = tiny_config.optim.backbone_lr = 1e30
     tiny_config.train.checkpoint_every = 1
-    with pytest.raises(UserError, match=r"loss is (nan|inf) at step \d, learning rate") as error:
+    with pytest.raises(Diverged, match=r"loss is (nan|inf) at step \d, learning rate") as error:
         train.train(tiny_config, tmp_path)
     assert str(error.value).count("train/") == 16
     _, variables = parameters(tiny_config, tmp_path)
@@ -163,3 +163,14 @@ def test_bad_values_are_explained(path, value, message, tiny_config, tmp_path):
 def test_evaluating_what_was_never_trained(tiny_config, tmp_path):
     with pytest.raises(UserError, match="train first"):
         evaluate.run(tiny_config, tmp_path / "nothing")
+
+
+def test_an_image_that_cannot_be_decoded_is_named(tiny_config, tmp_path, monkeypatch):
+    decode = augment.decode
+
+    def broken(content, name):
+        return decode(content[:100] if name == "train/000003.jpg" else content, name)
+
+    monkeypatch.setattr(augment, "decode", broken)
+    with pytest.raises(UserError, match="train/000003.jpg"):
+        train.train(tiny_config, tmp_path)

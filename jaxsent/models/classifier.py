@@ -6,6 +6,9 @@ import jax.numpy as jnp
 from jaxsent.models.backbone import Array
 from jaxsent.models.network import NEW, Holistic, Network
 
+LAST = ("fc8", "fc", "classifier")
+"""What the backbones call their last layer."""
+
 
 class Classifier(Network):
     """F_h → Dense(K).
@@ -25,3 +28,15 @@ class Classifier(Network):
         _, taps = self.tapped(images, train, beyond=True)
         holistic = self.projection(self.embedded(taps, train))
         return {"class_logits": self.classifier(holistic), "holistic": holistic}
+
+    def torch_names(self) -> dict[str, str]:
+        """The backbone's own names; the last layer takes the place of its 1,000 classes.
+
+        Where F_h has a layer of its own, that one does, and the classifier is `head`.
+        """
+        inner = self.backbone.torch_names()
+        last = next(name for name in LAST if name in inner)
+        names = {f"backbone/{ours}": theirs for ours, theirs in inner.items() if ours != last}
+        if self.holistic == "pool" and not self.backbone.FULLY_CONNECTED:
+            return names | {"classifier": inner[last]}
+        return names | {"projection/fc": inner[last], "classifier": "head"}

@@ -98,6 +98,7 @@ def _batch_norm_forward(x, scale, bias, relu6):
 
 def _batch_norm_backward(relu6, residuals, cotangents):
     x, mean, var, scale, bias = residuals
+    x = jax.lax.optimization_barrier(x)  # else XLA finds `y` computed before and keeps it after all
     dy = cotangents[0].astype(jnp.float32)
     wide = x.astype(jnp.float32)
     deviation = jax.lax.rsqrt(var + _EPSILON)  # 1 / σ
@@ -116,7 +117,8 @@ batch_norm.defvjp(_batch_norm_forward, _batch_norm_backward)
 
 
 def _affine(x: Array, mean: Array, scale: Array, bias: Array) -> Array:
-    return (x - _row(mean)) * _row(scale) + _row(bias)
+    # Not (x − mean) · scale + bias: XLA would keep x − mean, half as much memory again.
+    return x * _row(scale) + _row(bias - mean * scale)
 
 
 def _row(channels: Array) -> Array:
@@ -304,10 +306,7 @@ class EfficientNet(Backbone):
                 names[ours + "project"] = theirs + "_project_conv"
                 names[ours + "project_norm"] = theirs + "_bn2"
                 block += 1
-        return {
-            **names,
-            **{"head/conv": "_conv_head", "head/norm": "_bn1", "classifier": "_fc"},
-        }
+        return names | {"head/conv": "_conv_head", "head/norm": "_bn1", "classifier": "_fc"}
 
     def _stages(self) -> dict[str, _Stage]:
         stages = scaled_stages(self.width, self.depth)

@@ -69,7 +69,7 @@ def test_gradients_are_differences(stride):
 
 def test_bfloat16_sums_are_kept_in_float32():
     x, kernel = arrays((2, 40, 40, 4), (5, 5, 1, 4), dtype=jnp.bfloat16)
-    conv = partial(depthwise_conv, stride=2)
+    conv = jax.jit(partial(depthwise_conv, stride=2))
     y, dx, dkernel = value_and_gradients(conv, x, kernel)
     assert y.dtype == dx.dtype == dkernel.dtype == jnp.bfloat16
     wide = jax.vjp(conv, x.astype(jnp.float32), kernel.astype(jnp.float32))

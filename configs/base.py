@@ -36,6 +36,11 @@ def get_config() -> ConfigDict:
     i.checkpoint = ""  # a finished run folder to start from
     i.scope = "all"  # what to take of it: all, backbone or detection
 
+    c.input = p = ConfigDict()  # unset: what the weights expect, or what the run began with
+    p.mean = config_dict.placeholder(tuple)  # of RGB values 0..255
+    p.std = config_dict.placeholder(tuple)
+    p.interpolation = config_dict.placeholder(str)  # for enlarging: bilinear or bicubic
+
     c.data = d = ConfigDict()
     d.name = "fi"  # prepared set, with its builder config where it has some: oasis/fold1
     d.dir = "~/tensorflow_datasets"  # where prepared sets are

@@ -60,23 +60,29 @@ def crop(image: np.ndarray, box: Box) -> np.ndarray:
     return image[y : y + h, x : x + w]
 
 
-def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
+ENLARGING = {"bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}
+
+
+def resize(image: np.ndarray, height: int, width: int, enlarging="bilinear") -> np.ndarray:
     """(H, W, ...) -> (height, width, ...).
 
-    Area averaging when neither side grows, which keeps fine texture from aliasing; else bilinear.
+    Area averaging when neither side grows, which keeps fine texture from aliasing; else
+    `enlarging`, "bilinear" or "bicubic".
     """
     h, w = image.shape[:2]
     if (h, w) == (height, width):
         return image
     shrinks = height <= h and width <= w
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    how = cv2.INTER_AREA if shrinks else ENLARGING[enlarging]
     return cv2.resize(image, (width, height), interpolation=how)
 
 
-def random_resized_crop(image, rng, size, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3)) -> np.ndarray:
+def random_resized_crop(
+    image, rng, size, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3), enlarging="bilinear"
+) -> np.ndarray:
     """A random box of the image, resized to (size, size, ...)."""
     box = random_crop_box(*image.shape[:2], rng, scale, ratio)
-    return resize(crop(image, box), size, size)
+    return resize(crop(image, box), size, size, enlarging)
 
 
 def flip(image: np.ndarray) -> np.ndarray:
@@ -84,11 +90,11 @@ def flip(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(image[:, ::-1])
 
 
-def resize_shorter(image: np.ndarray, size: int) -> np.ndarray:
+def resize_shorter(image: np.ndarray, size: int, enlarging="bilinear") -> np.ndarray:
     """Resize so that the shorter side is `size` and the other keeps the ratio, rounded down."""
     h, w = image.shape[:2]
     short = min(h, w)
-    return resize(image, size * h // short, size * w // short)
+    return resize(image, size * h // short, size * w // short, enlarging)
 
 
 def centre_crop(image: np.ndarray, size: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Commands: what a person types, turned into calls; errors for a person, turned into one line."""
 
+import argparse
 import contextlib
 import difflib
 import os
@@ -51,6 +52,24 @@ def run(argv: list[str]) -> int:
         return _fail(str(stop), 128 + stop.signal)
     except KeyboardInterrupt:
         return _fail("Stopped.", 130)
+
+
+def main() -> int:
+    """`jaxsent`: what one does with a finished run."""
+    parser = argparse.ArgumentParser(prog="jaxsent", description="What to do with a finished run.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("export", help="write a run's weights for others to read")
+    command.add_argument("run", type=Path, help="folder of the run")
+    command.add_argument("--format", required=True, help="torch (.pth) or safetensors")
+    command.add_argument("--out", type=Path, help="file; default model.pth in the run's folder")
+    options = parser.parse_args()
+    try:
+        from jaxsent.export import export
+
+        print(export(options.run, options.format, options.out))
+    except UserError as error:
+        return _fail(str(error), error.status)
+    return 0
 
 
 def parse(argv: list[str]) -> flags.FlagValues | None:

@@ -45,12 +45,14 @@ def train_batches(
     scale=(0.08, 1.0),
     ratio=(3 / 4, 4 / 3),
     flip=0.5,
+    enlarging="bilinear",
 ):
     """An endless iterator of this process's part of each shuffled, augmented batch.
 
     Elements, with b = batch_size // process_count: image uint8 (b, S, S, 3), label and polarity
     int32 (b,), mask bool (b,) all True, file (b,) text. `scale` and `ratio` bound the random crop
-    (augment.random_crop_box), `flip` is the probability of mirroring.
+    (augment.random_crop_box), `flip` is the probability of mirroring, `enlarging` the interpolation
+    of augment.resize.
 
     Batches from `start_step` on equal those of an unbroken run; they do not depend on `workers`
     (processes that decode; 0: threads of this one), and all processes together yield the same
@@ -63,7 +65,7 @@ def train_batches(
         )
     examples = grain.MapDataset.source(_source(builder, split)).seed(seed).shuffle().repeat()
     # Before the slice, so that an element's randomness hangs on its global position.
-    examples = examples.random_map(_TrainExample(image_size, scale, ratio, flip))
+    examples = examples.random_map(_TrainExample(image_size, scale, ratio, flip, enlarging))
     batches = examples[process_index::process_count].batch(local, drop_remainder=True)
     return _iterate(batches[start_step:], workers)
 
@@ -80,6 +82,7 @@ def eval_batches(
     workers=0,
     process_index=0,
     process_count=1,
+    enlarging="bilinear",
 ):
     """An iterator over each image once and in order, the same number of batches on every process.
 
@@ -101,7 +104,7 @@ def eval_batches(
     rows = _Rows(
         _source(builder, split) if count else None, count, batch_size, local, process_index
     )
-    example = _EvalExample(image_size, resize, ten_crop, with_region)
+    example = _EvalExample(image_size, resize, ten_crop, with_region, enlarging)
     return _iterate(grain.MapDataset.source(rows).map(example).batch(local), workers)
 
 
@@ -151,10 +154,13 @@ class _TrainExample:
     scale: tuple[float, float]
     ratio: tuple[float, float]
     flip: float
+    enlarging: str
 
     def __call__(self, raw, rng):
         image = augment.decode(raw["image"], _text(raw["file"]))
-        image = augment.random_resized_crop(image, rng, self.image_size, self.scale, self.ratio)
+        image = augment.random_resized_crop(
+            image, rng, self.image_size, self.scale, self.ratio, self.enlarging
+        )
         if rng.random() < self.flip:
             image = augment.flip(image)
         return _element(raw, image)
@@ -166,6 +172,7 @@ class _EvalExample:
     resize: int
     ten_crop: bool
     with_region: bool
+    enlarging: str
 
     def __call__(self, row):
         (raw,) = row
@@ -173,7 +180,7 @@ class _EvalExample:
         if raw is None:
             return self._padding()
         image = augment.decode(raw["image"], _text(raw["file"]))
-        image = augment.resize_shorter(image, self.resize)
+        image = augment.resize_shorter(image, self.resize, self.enlarging)
         cut = augment.five_crops if self.ten_crop else augment.centre_crop
         element = _element(raw, cut(image, size))
         if self.with_region:

@@ -33,7 +33,7 @@ def run(config, workdir: Path) -> dict:
             f"workdir={workdir} has no checkpoints/ to evaluate; train first with the same "
             "--config and --workdir."
         )
-    task = experiment.make(config)
+    task = experiment.make(config, workdir)
     with Checkpoints(folder) as checkpoints:
         step = checkpoints.best() if config.data.validation_split else checkpoints.last()
         if step is None:
@@ -165,10 +165,14 @@ def collect(task, variables, split=None, brief=False):
         ten_crop=config.eval.ten_crop and not brief,
         with_region=with_region,
         workers=config.data.workers,
+        enlarging=task.preprocessing.interpolation,
         process_index=jax.process_index(),
         process_count=jax.process_count(),
     )
-    predict = jax.jit(steps.predict_step(task.model), out_shardings=sharding.by_batch(task.mesh))
+    predict = jax.jit(
+        steps.predict_step(task.model, task.preprocessing),
+        out_shardings=sharding.by_batch(task.mesh),
+    )
     kept = Examples(task, config.eval.examples)
     rng = np.random.default_rng(config.seed)
     collected = []

@@ -26,6 +26,7 @@ class Experiment:
       mesh: the devices.
       classes: names of the classification branch's classes, K of them.
       detect_classes: names of the detection branch's classes, C of them.
+      preprocessing: what the weights expect of an image.
     """
 
     config: Any
@@ -34,6 +35,7 @@ class Experiment:
     mesh: Mesh
     classes: tuple[str, ...]
     detect_classes: tuple[str, ...]
+    preprocessing: pretrained.Preprocessing
 
     @property
     def class_polarity(self) -> np.ndarray:
@@ -41,8 +43,10 @@ class Experiment:
         return emotions.polarity(self.detect_classes)
 
 
-def make(config) -> Experiment:
+def make(config, workdir: Path | None = None) -> Experiment:
     """Finds or prepares the data and builds the network.
+
+    A run that began in `workdir` keeps the preprocessing that it began with.
 
     Raises:
       UserError: the data is not there, or the config contradicts itself or the data.
@@ -63,7 +67,23 @@ def make(config) -> Experiment:
         )
     model = network(config.model)
     detect_classes = _detect_classes(config, names[config.data.detect_target])
-    return Experiment(config, builder, model, sharding.mesh(), classes, detect_classes)
+    return Experiment(
+        config, builder, model, sharding.mesh(), classes, detect_classes,
+        input_of(config, workdir),
+    )  # fmt: skip
+
+
+def input_of(config, workdir: Path | None) -> pretrained.Preprocessing:
+    """The preprocessing that `config.input` sets, or else the run's, or else the weights' own."""
+    if workdir and (workdir / "config.json").is_file() and (workdir / "checkpoints").is_dir():
+        source = workdir
+    else:
+        source = config.init.weights or config.init.checkpoint
+    expected = pretrained.preprocessing(source, config.model.backbone)
+    chosen = {key: value for key, value in config.input.items() if value is not None}
+    if chosen.get("interpolation", "bilinear") not in ("bilinear", "bicubic"):
+        raise UserError(f"input.interpolation={chosen['interpolation']!r}: bilinear or bicubic.")
+    return expected._replace(size=config.data.image_size, **chosen)
 
 
 def network(config):
@@ -179,15 +199,16 @@ def _detect_classes(config, target_names) -> tuple[str, ...]:
     return tuple(target_names)
 
 
-def write_config(config, workdir: Path) -> None:
-    """config.json in `workdir`, which is made.
+def write_config(experiment: Experiment, workdir: Path) -> None:
+    """config.json in `workdir`, which is made, with the preprocessing that was found.
 
     Raises:
       UserError: the folder cannot be written.
     """
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(config.to_dict(), indent=2, default=list)
+        said = experiment.config.to_dict() | {"input": experiment.preprocessing._asdict()}
+        text = json.dumps(said, indent=2, default=list)
         (workdir / "config.json").write_text(text + "\n")
     except OSError as error:
         raise UserError(

@@ -17,7 +17,7 @@ def normalise(images: Array, mean: tuple, std: tuple) -> Array:
     return (images.astype(jnp.float32) - mean) / std
 
 
-def train_step(model, tx, factor, config, class_polarity):
+def train_step(model, tx, factor, config, class_polarity, preprocessing):
     """Makes `step(state, batch) -> (state, metrics)`, to be jitted.
 
     Args:
@@ -26,6 +26,7 @@ def train_step(model, tx, factor, config, class_polarity):
       factor: the schedule, for the learning rate among the metrics.
       config: the whole config.
       class_polarity: (C,) polarities of the detection branch's classes.
+      preprocessing: mean and std that the weights expect.
 
     The batch holds `image` (B, S, S, 3) uint8, `label` and `polarity` (B,) int32 and `mask` (B,).
     The metrics are scalars: means over the batch. With `train.accumulate` = A the batch is cut into
@@ -36,7 +37,7 @@ def train_step(model, tx, factor, config, class_polarity):
     micro_batches = config.train.accumulate
 
     def loss(params, batch_stats, batch, key):
-        images = normalise(batch["image"], model.backbone.MEAN, model.backbone.STD)
+        images = normalise(batch["image"], preprocessing.mean, preprocessing.std)
         out, updated = model.apply(
             {"params": params, "batch_stats": batch_stats},
             images, train=True, mutable=["batch_stats"], rngs={"dropout": key},
@@ -95,7 +96,7 @@ def train_step(model, tx, factor, config, class_polarity):
     return step
 
 
-def predict_step(model):
+def predict_step(model, preprocessing):
     """Makes `step(variables, image) -> predictions`, to be jitted.
 
     `image` is (B, S, S, 3) uint8, or (B, 5, S, S, 3) with the centre crop last: then
@@ -109,7 +110,7 @@ def predict_step(model):
     def step(variables, image):
         crops = image.shape[1] if image.ndim == 5 else 1
         flat = image.reshape(-1, *image.shape[-3:])
-        images = normalise(flat, model.backbone.MEAN, model.backbone.STD)
+        images = normalise(flat, preprocessing.mean, preprocessing.std)
         out = model.apply(variables, images)
         probabilities = jax.nn.softmax(out["class_logits"])
         centre = slice(crops - 1, None, crops)

@@ -36,8 +36,8 @@ def train(config, workdir: Path) -> dict:
       UserError: bad input; Diverged: a loss that is not finite.
       Interrupted: SIGINT or SIGTERM; the state is saved.
     """
-    task = experiment.make(config)
-    experiment.write_config(config, workdir)
+    task = experiment.make(config, workdir)
+    experiment.write_config(task, workdir)
     began = time.perf_counter()
     images = data.num_examples(task.builder, config.data.train_split)
     steps_per_epoch = images / config.train.batch_size
@@ -69,7 +69,7 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
     config, mesh = task.config, task.mesh
     start = int(state.step)
     step_fn = jax.jit(
-        steps.train_step(task.model, tx, factor, config, task.class_polarity),
+        steps.train_step(task.model, tx, factor, config, task.class_polarity, task.preprocessing),
         donate_argnums=0,
         out_shardings=sharding.replicated(mesh),
     )
@@ -83,6 +83,7 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
         workers=config.data.workers,
         process_index=jax.process_index(),
         process_count=jax.process_count(),
+        enlarging=task.preprocessing.interpolation,
         **config.augment,
     )
     validate_every = max(round(config.train.validate_every * steps_per_epoch), 1)

@@ -12,9 +12,11 @@ from jaxsent import optim, sharding, steps
 from jaxsent.errors import UserError
 from jaxsent.models.backbone import Backbone
 from jaxsent.models.network import Network
+from jaxsent.pretrained import Preprocessing
 from jaxsent.state import TrainState
 
 RNG = np.random.default_rng(0)
+INPUT = Preprocessing()
 BATCH = {
     "image": RNG.integers(0, 256, (8, 6, 6, 3), np.uint8),
     "label": RNG.integers(0, 2, 8).astype(np.int32),
@@ -57,7 +59,7 @@ def updated(norm=False, ema=0.0, accumulate=1, updates=2, parallel=False):
     tx = optim.optimizer(c.optim, factor, False)
     variables = model.init(jax.random.key(0), jnp.zeros((1, 6, 6, 3)))
     state = TrainState.create(variables, tx, ema > 0)
-    step = jax.jit(steps.train_step(model, tx, factor, c, None))
+    step = jax.jit(steps.train_step(model, tx, factor, c, None, INPUT))
     batch, history = BATCH, []
     if parallel:
         mesh = sharding.mesh()
@@ -91,7 +93,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(parallel):
 
 def test_running_statistics_move_as_flax_says():
     first = updated(norm=True, updates=1)[0][0]
-    x = steps.normalise(BATCH["image"], Small.MEAN, Small.STD)
+    x = steps.normalise(BATCH["image"], INPUT.mean, INPUT.std)
     model = Plain(backbone=Small(norm=True), num_classes=2)
     variables = model.init(jax.random.key(0), jnp.zeros((1, 6, 6, 3)))
     conv = variables["params"]["backbone"]["conv"]
@@ -119,11 +121,12 @@ def test_ten_crops_average_probabilities():
     model = Plain(backbone=Small(), num_classes=2)
     variables = model.init(jax.random.key(0), jnp.zeros((1, 6, 6, 3)))
     crops = RNG.integers(0, 256, (2, 5, 6, 6, 3), np.uint8)
-    out = steps.predict_step(model)(variables, crops)
+    out = steps.predict_step(model, INPUT)(variables, crops)
     for i in range(2):
         views = [*crops[i], *crops[i][:, :, ::-1]]
         single = [
-            steps.predict_step(model)(variables, v[None])["class_probabilities"] for v in views
+            steps.predict_step(model, INPUT)(variables, v[None])["class_probabilities"]
+            for v in views
         ]
         np.testing.assert_allclose(out["ten_crop"][i], np.mean(single, 0)[0], rtol=1e-5)
         np.testing.assert_allclose(out["class_probabilities"][i], single[4][0], rtol=1e-5)

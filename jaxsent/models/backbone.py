@@ -26,9 +26,6 @@ class Backbone(nn.Module):
 
     TAP: ClassVar[str]
     """The tap that is F in both papers (method.md): stride 16 at 224, or 32 at 448."""
-    MEAN: ClassVar[tuple[float, ...]] = (123.675, 116.28, 103.53)
-    STD: ClassVar[tuple[float, ...]] = (58.395, 57.12, 57.375)
-    """Of the RGB values 0..255 that the ImageNet weights were trained with (torchvision's)."""
     FULLY_CONNECTED: ClassVar[bool] = False
     """Whether `embed` ends in the fully-connected layers that the papers build upon (VGG)."""
 

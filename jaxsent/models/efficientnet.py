@@ -251,8 +251,6 @@ class EfficientNet(Backbone):
     dropout: float = 0.2
 
     TAP: ClassVar[str] = "stage5"
-    MEAN: ClassVar[tuple[float, ...]] = (127.0, 127.0, 127.0)
-    STD: ClassVar[tuple[float, ...]] = (128.0, 128.0, 128.0)
 
     def setup(self):
         self.stem = ConvNorm(_STEM_WIDTH, kernel=3, stride=2, dtype=self.dtype)

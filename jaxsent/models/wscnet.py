@@ -6,6 +6,10 @@ import jax.numpy as jnp
 from jaxsent.models import pooling
 from jaxsent.models.backbone import Array
 from jaxsent.models.network import NEW, Detector, Network
+from jaxsent.models.resnet import ResNet
+
+CHILDREN = {"conv1": 0, "bn1": 1, "layer1": 4, "layer2": 5, "layer3": 6, "layer4": 7}
+"""Places of ResNet's parts in the first author's `features`."""
 
 
 class WSCNet(Network):
@@ -47,13 +51,15 @@ class WSCNet(Network):
         }
 
     def torch_names(self) -> dict[str, str]:
-        """Names of the first author's checkpoint: ResNet's children are `features.0` … `.7`."""
-        children = {"conv1": "0", "bn1": "1"} | {f"layer{i}": str(i + 3) for i in range(1, 5)}
+        """Names of the first author's checkpoint: ResNet's children are `features.0` … `.7`.
+
+        Other backbones, which that code does not know, keep their names behind `backbone.`.
+        """
         names = {"detector/conv": "downconv.0", "classifier": "classifier.0"}
         for ours, theirs in self.backbone.torch_names().items():
             child, _, rest = theirs.partition(".")
-            if child in children:
-                names[f"backbone/{ours}"] = ".".join(
-                    filter(None, ("features", children[child], rest))
-                )
+            if not isinstance(self.backbone, ResNet):
+                names[f"backbone/{ours}"] = f"backbone.{theirs}"
+            elif child in CHILDREN:
+                names[f"backbone/{ours}"] = f"features.{CHILDREN[child]}{'.' * bool(rest)}{rest}"
         return names

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsent import pretrained
+from jaxsent import models, pretrained
 from jaxsent.models.efficientnet import (
     batch_norm,
     efficientnet_lite0,
@@ -72,14 +72,26 @@ def test_photographs_are_recognised(lite0, oasis_folder):
     assert np.mean(right) >= 0.9, dict(zip(PHOTOGRAPHS, top.tolist(), strict=True))
 
 
-def photograph(path):
-    """The middle square, as the published weights expect it: (224, 224, 3)."""
+@pytest.mark.parametrize("name", ["efficientnet_lite1", "efficientnet_lite2"])
+def test_larger_networks_recognise_them_too(name, oasis_folder):
+    model = models.build(name, 1000)
+    size = pretrained.preprocessing(name, name).size
+    images = [photograph(oasis_folder / "images" / f"{n}.jpg", size) for n in PHOTOGRAPHS]
+    variables = pretrained.load(name, model, shapes(model))
+    top = jax.jit(model.apply)(variables, np.stack(images))["class_logits"].argmax(-1)
+    pairs = zip(top, PHOTOGRAPHS.values(), strict=True)
+    right = [int(guess) in accepted for guess, accepted in pairs]
+    assert np.mean(right) >= 0.9, dict(zip(PHOTOGRAPHS, top.tolist(), strict=True))
+
+
+def photograph(path, size=224):
+    """The middle square, as the published weights expect it: (size, size, 3)."""
     image = cv2.imread(str(path))[..., ::-1]
     h, w = image.shape[:2]
     side = min(h, w)
     top, left = (h - side) // 2, (w - side) // 2
     image = image[top : top + side, left : left + side]
-    image = cv2.resize(image, (224, 224), interpolation=cv2.INTER_AREA)
+    image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
     return (image.astype(np.float32) - 127) / 128
 
 

@@ -1,14 +1,16 @@
 """Agreement with independent PyTorch implementations (shared/reference/README.md)."""
 
 import functools
+import tempfile
 from pathlib import Path
 
 import chex
 import jax
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
-from jaxsent import models, pretrained
+from jaxsent import models, pretrained, torch_writer
 from tests import recipe
 
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -35,7 +37,18 @@ def outputs(case):
     seed, size = (1000, 448) if name == "wscnet" else (0, 224)
     images = recipe.images(seed, (2, size, size, 3))
     shapes = jax.eval_shape(model.init, jax.random.key(0), images)
-    variables = pretrained.from_torch(recipe.state_dict(model, shapes), model, shapes)
+    state = recipe.state_dict(model, shapes)
+    with tempfile.TemporaryDirectory() as folder:
+        # Through files, as a user's weights come: WSCNet's as its first author saves them.
+        if case in ("wscnet_paper", "wscnet_author", "alexnet", "resnet101"):
+            path = Path(folder) / "weights.pth"
+            nested = {"model_state_dict": state} if name == "wscnet" else state
+            torch_writer.write(path, nested)
+        else:
+            path = Path(folder) / "weights.safetensors"
+            save_file(state, path)
+        del state
+        variables = pretrained.load(path, model, shapes)
     out = dict(jax.jit(model.apply)(variables, images))
     if name in models.BACKBONES:
         last = model.TAP

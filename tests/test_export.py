@@ -1,0 +1,96 @@
+"""What others read of a run: names, layouts, and the way back."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from jaxsent import experiment, models, pretrained, torch_file, train
+from jaxsent.errors import UserError
+from jaxsent.export import export
+
+
+def torchvision_resnet18():
+    """The names of torchvision's resnet18, as its source builds them."""
+    norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    names = ["conv1.weight", *(f"bn1.{n}" for n in norm), "fc.weight", "fc.bias"]
+    for layer in range(1, 5):
+        for block in range(2):
+            at = f"layer{layer}.{block}"
+            for i in (1, 2):
+                names += [f"{at}.conv{i}.weight", *(f"{at}.bn{i}.{n}" for n in norm)]
+            if layer > 1 and block == 0:
+                names += [f"{at}.downsample.0.weight"]
+                names += [f"{at}.downsample.1.{n}" for n in norm]
+    return set(names)
+
+
+@pytest.fixture
+def run(tiny_config, tmp_path):
+    def make(name, **model):
+        tiny_config.model.backbone, tiny_config.model.name = "resnet18", name
+        tiny_config.model.update(model)
+        tiny_config.train.steps = 1
+        train.train(tiny_config, tmp_path / name)
+        return tmp_path / name
+
+    return make
+
+
+def test_a_plain_backbone_takes_torchvisions_names(run, tiny_config):
+    folder = run("classifier", holistic="pool")
+    path = export(folder, "torch")
+    state = torch_file.read(path)
+    assert set(state) == torchvision_resnet18()
+    assert state["fc.weight"].shape == (8, 512)
+    assert state["layer1.0.bn1.num_batches_tracked"].dtype == np.int64
+    tiny_config.init.weights = str(path)
+    task = experiment.make(tiny_config)
+    again = experiment.initial_variables(task)
+    whole = pretrained.load(folder, task.model, again)
+    for a, b in zip(*(_leaves(v) for v in (again, whole)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_wscnet_takes_its_authors_names(run):
+    folder = run("wscnet")
+    state = torch_file.read(export(folder, "torch"))["model_state_dict"]
+    children = {"conv1": "0", "bn1": "1"} | {f"layer{i}": str(i + 3) for i in range(1, 5)}
+    expected = {"downconv.0.weight", "downconv.0.bias", "classifier.0.weight", "classifier.0.bias"}
+    for name in torchvision_resnet18():
+        child, _, rest = name.partition(".")
+        if child != "fc":
+            expected.add(f"features.{children[child]}.{rest}")
+    assert set(state) == expected
+    assert state["downconv.0.weight"].shape == (32, 512, 1, 1)
+    plain = load_file(export(folder, "safetensors"))
+    assert plain.keys() == state.keys()
+    for name in state:
+        np.testing.assert_array_equal(plain[name], state[name])
+
+
+def test_what_cannot_be_exported(tmp_path):
+    with pytest.raises(UserError, match="expected one of torch, safetensors"):
+        export(tmp_path, "pickle")
+    with pytest.raises(UserError, match=r"expected a run's folder with config.json"):
+        export(tmp_path, "torch")
+
+
+@pytest.mark.parametrize("name", ["wscnet", "wsidnet", "classifier"])
+@pytest.mark.parametrize("backbone", ["vgg16", "alexnet", "resnet18", "efficientnet_lite0"])
+def test_every_network_has_a_name_for_every_variable(name, backbone):
+    import jax
+
+    model = models.build(name, 2, backbone=backbone)
+    images = np.zeros((1, 64, 64, 3), np.float32)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), images)
+    names = model.torch_names()
+    paths = jax.tree_util.tree_leaves_with_path(shapes)
+    modules = {"/".join(k.key for k in path[1:-1]) for path, _ in paths}
+    assert modules <= names.keys()
+    assert len({names[m] for m in modules}) == len(modules)
+
+
+def _leaves(tree):
+    import jax
+
+    return jax.tree.leaves(tree)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from jaxsent import experiment, models, pretrained, torch_file, train
+from jaxsent import cli, experiment, models, pretrained, torch_file, train
 from jaxsent.errors import UserError
 from jaxsent.export import export
 
@@ -66,6 +66,17 @@ def test_wscnet_takes_its_authors_names(run):
     assert plain.keys() == state.keys()
     for name in state:
         np.testing.assert_array_equal(plain[name], state[name])
+
+
+def test_the_command(run, capsys, monkeypatch):
+    folder = run("wscnet")
+    arguments = ["jaxsent", "export", str(folder), "--format", "torch"]
+    monkeypatch.setattr("sys.argv", arguments)
+    assert cli.main() == 0
+    assert capsys.readouterr().out.strip() == str(folder / "model.pth")
+    monkeypatch.setattr("sys.argv", [*arguments[:-1], "tensorflow"])
+    assert cli.main() == 2
+    assert "expected one of torch, safetensors" in capsys.readouterr().err
 
 
 def test_what_cannot_be_exported(tmp_path):

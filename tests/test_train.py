@@ -9,7 +9,16 @@ import jax
 import numpy as np
 import pytest
 
-from jaxsent import augment, evaluate, experiment, logbook, train
+from jaxsent import (
+    augment,
+    evaluate,
+    experiment,
+    logbook,
+    models,
+    pretrained,
+    torch_writer,
+    train,
+)  # fmt: skip
 from jaxsent.checkpoint import Checkpoints
 from jaxsent.errors import Diverged, UserError
 
@@ -174,3 +183,55 @@ def test_an_image_that_cannot_be_decoded_is_named(tiny_config, tmp_path, monkeyp
     monkeypatch.setattr(augment, "decode", broken)
     with pytest.raises(UserError, match="train/000003.jpg"):
         train.train(tiny_config, tmp_path)
+
+
+def test_preprocessing_belongs_to_the_weights_and_travels(tiny_config, tmp_path):
+    """From the weights' description to training, to config.json, and from there to evaluation."""
+    weights = tmp_path / "hub"
+    weights.mkdir()
+    described = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "interpolation": "bicubic"}
+    (weights / "config.json").write_text(json.dumps({"pretrained_cfg": described}))
+    task = experiment.make(tiny_config)
+    assert task.preprocessing.mean == (123.675, 116.28, 103.53)
+    state = pretrained.to_torch(task.model.backbone, _backbone(experiment.random_variables(task)))
+    torch_writer.write(weights / "model.pth", state)
+    tiny_config.init.weights = str(weights / "model.pth")
+    tiny_config.train.steps = 1
+    train.train(tiny_config, tmp_path / "run")
+    stored = json.loads((tmp_path / "run" / "config.json").read_text())["input"]
+    assert stored["mean"] == [127.5] * 3
+    assert stored["interpolation"] == "bicubic"
+    (weights / "config.json").unlink()
+    later = experiment.make(tiny_config, tmp_path / "run").preprocessing
+    assert (later.mean, later.std) == ((127.5,) * 3, (63.75,) * 3)
+    tiny_config.input.mean = (1.0, 2.0, 3.0)
+    assert experiment.make(tiny_config).preprocessing.mean == (1.0, 2.0, 3.0)
+
+
+def _backbone(variables):
+    return {kind: trees.get("backbone", {}) for kind, trees in variables.items()}
+
+
+def test_what_was_loaded_is_shown(tiny_config, tmp_path, capsys):
+    task = experiment.make(tiny_config)
+    state = pretrained.to_torch(task.model.backbone, _backbone(experiment.random_variables(task)))
+    state["fc.weight"] = np.zeros((1000, 16), np.float32)
+    torch_writer.write(tmp_path / "model.pth", state)
+    tiny_config.init.weights = str(tmp_path / "model.pth")
+    experiment.initial_variables(experiment.make(tiny_config))
+    said = capsys.readouterr().err
+    assert "backbone/conv1" in said
+    assert "left in the file: fc.weight" in said
+    row = next(line for line in said.splitlines() if line.startswith("classifier"))
+    assert row.split()[1] == "0"
+
+
+def test_new_layers_start_as_the_paper_says():
+    """N(0, 0.01) and bias 0 (WSCNet IV-B1)."""
+    model = models.build("wscnet", 8, backbone="resnet18")
+    images = np.zeros((1, 64, 64, 3), np.float32)
+    params = jax.jit(model.init)(jax.random.key(0), images)["params"]
+    for layer in (params["detector"]["conv"], params["classifier"]):
+        assert np.std(layer["kernel"]) == pytest.approx(0.01, rel=0.05)
+        assert abs(np.mean(layer["kernel"])) < 1e-3
+        np.testing.assert_array_equal(layer["bias"], 0)

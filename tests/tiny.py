@@ -21,3 +21,6 @@ class Tiny(Backbone):
 
     def embed(self, features, train=False):
         return features["conv2"].mean((1, 2))
+
+    def torch_names(self):
+        return {"conv1": "conv1", "bn1": "bn1", "conv2": "conv2", "fc": "fc"}

@@ -58,6 +58,22 @@ def outputs(case):
     return jax.tree.map(np.asarray, out)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["vgg16", "alexnet", "resnet101", "wscnet_paper", "wsidnet_cross"])
+def test_both_formats_hold_the_same(case, tmp_path):
+    name, classes, options, _ = CASES[case]
+    model = models.build(name, num_classes=classes, **options)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), np.zeros((1, 224, 224, 3), np.float32))
+    state = recipe.state_dict(model, shapes)
+    save_file(state, tmp_path / "weights.safetensors")
+    torch_writer.write(tmp_path / "weights.pth", {"model_state_dict": state})
+    one, two = (
+        pretrained.load(tmp_path / f"weights.{kind}", model, shapes)
+        for kind in ("safetensors", "pth")
+    )
+    jax.tree.map(np.testing.assert_array_equal, one, two)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_agrees_with_reference(case):
     tolerance = CASES[case][-1]

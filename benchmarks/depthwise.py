@@ -28,7 +28,8 @@ def main() -> None:
     parser.add_argument("--torch-python", help="a Python with torch, for the comparison with it")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--plain-rounds", type=int, default=2, help="of plain XLA, which is slow")
+    parser.add_argument("--plain-rounds", type=int, default=1, help="of plain XLA, which is slow")
+    parser.add_argument("--variants", nargs="+", help="only these, by the names of the table")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
@@ -39,8 +40,10 @@ def main() -> None:
         del pythons["plain XLA"]
     if args.torch_python:
         pythons |= dict.fromkeys(("PyTorch", "PyTorch, huge pages"), args.torch_python)
+    if args.variants:
+        pythons = {name: python for name, python in pythons.items() if name in args.variants}
     workers = {name: start(python, name, args.batch) for name, python in pythons.items()}
-    reference = "PyTorch" if args.torch_python else "ours"
+    reference = next((n for n in ("PyTorch", "ours") if n in workers), next(iter(workers)))
     for task in ("forward", "train", "kernel gradient"):
         times = {name: [] for name in workers}
         for round_ in range(-1, args.rounds):  # round -1 compiles and warms up

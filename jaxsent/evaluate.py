@@ -12,13 +12,11 @@ import jax
 import numpy as np
 import rich.progress
 
-from jaxsent import data, emotions, experiment, report, sharding, steps
+from jaxsent import data, experiment, report, scoring, sharding, steps
 from jaxsent.checkpoint import Checkpoints
 from jaxsent.errors import UserError
 from jaxsent.logbook import console, read
-from jaxsent.metrics import classification, detection
-
-ROW = ("mae", "mae_binary", "precision", "recall", "case")
+from jaxsent.metrics import detection
 
 
 def run(config, workdir: Path) -> dict:
@@ -65,7 +63,7 @@ def evaluate(task, variables, workdir: Path, step: int, train_seconds: float = 0
         "step": step,
         "classes": task.classes,
         "detect_classes": task.detect_classes,
-        **score(task, outputs),
+        **scoring.score(task, outputs),
     }
     results["seconds"] = time.perf_counter() - began
     if jax.process_index() == 0:
@@ -86,65 +84,8 @@ def evaluate(task, variables, workdir: Path, step: int, train_seconds: float = 0
 def accuracy_and_loss(task, variables, split: str) -> tuple[float, float]:
     """Accuracy and class loss of a single view of every image of `split`."""
     outputs, _ = collect(task, variables, split, brief=True)
-    scores = _class_scores(outputs["class_probabilities"], outputs["truth"])
+    scores = scoring.class_scores(outputs["class_probabilities"], outputs["truth"])
     return scores["accuracy"], scores["loss"]
-
-
-def score(task, outputs: dict[str, np.ndarray]) -> dict:
-    """Predictions and truths of N images -> the numbers of the report."""
-    truth = outputs["truth"]
-    signs = None
-    if task.config.data.class_target == "label" and set(task.classes) <= _KNOWN:
-        signs = emotions.polarity(task.classes)
-    results = _class_scores(outputs["class_probabilities"], truth, signs)
-    if "ten_crop" in outputs:
-        ten = classification.classification_scores(outputs["ten_crop"], truth, polarities=signs)
-        for key in ("accuracy", "polarity_accuracy"):
-            for name in (key, f"{key}_interval"):
-                if name in ten:
-                    results[f"ten_crop_{name}"] = ten[name]
-    if "detect_probabilities" in outputs and task.config.loss.detect_weight:
-        probabilities = outputs["detect_probabilities"]
-        if task.config.loss.detect == "polarity":
-            positive = probabilities @ task.class_polarity
-            probabilities = np.stack([1 - positive, positive], axis=-1)
-        scores = classification.classification_scores(probabilities, outputs["detect_truth"])
-        results["detection_accuracy"] = scores["accuracy"]
-        results["detection_accuracy_interval"] = scores["accuracy_interval"]
-    if "rows" in outputs:
-        results["sentiment_map"] = _map_scores(task, outputs)
-    return results
-
-
-_KNOWN = {*emotions.MIKELS, *emotions.EMOTIONROI, *emotions.POLARITY}
-
-
-def _class_scores(probabilities, truth, signs=None) -> dict:
-    scores = classification.classification_scores(probabilities, truth, polarities=signs)
-    known = truth >= 0
-    chosen = np.take_along_axis(probabilities[known], truth[known][:, None], axis=1)
-    scores["loss"] = float(-np.log(np.maximum(chosen, 1e-30)).mean()) if known.any() else None
-    return scores
-
-
-def _map_scores(task, outputs) -> dict:
-    def rows(array):
-        return [
-            {
-                k: None if np.isnan(v) else detection.CASES[int(v)] if k == "case" else float(v)
-                for k, v in zip(ROW, values, strict=True)
-            }
-            for values in array
-        ]
-
-    found = rows(outputs["rows"])
-    scores = detection.summarise_detection(found)
-    scores["cases_by_class"] = detection.cases_by_class(found, outputs["truth"], len(task.classes))
-    scores["baselines"] = {
-        name: detection.summarise_detection(rows(outputs[f"{name}_rows"]))
-        for name in ("centre_box", "random")
-    }
-    return scores
 
 
 def collect(task, variables, split=None, brief=False):
@@ -193,9 +134,10 @@ def collect(task, variables, split=None, brief=False):
             region = batch["region"]
             shapes = [r.shape for r in region]
             if "sentiment_map" in out:
-                out["rows"] = _rows(out["sentiment_map"], region)
-                out["centre_box_rows"] = _rows(map(detection.centre_box, shapes), region)
-                out["random_rows"] = _rows([detection.random_map(s, rng) for s in shapes], region)
+                out["rows"] = scoring.map_rows(out["sentiment_map"], region)
+                out["centre_box_rows"] = scoring.map_rows(map(detection.centre_box, shapes), region)
+                chance = [detection.random_map(s, rng) for s in shapes]
+                out["random_rows"] = scoring.map_rows(chance, region)
         if not brief:
             kept.offer(batch, out)
         collected.append({k: v for k, v in out.items() if k not in ("class_maps", "sentiment_map")})
@@ -203,17 +145,6 @@ def collect(task, variables, split=None, brief=False):
     outputs = sharding.gather(outputs)
     real = outputs.pop("mask")
     return {k: v[real] for k, v in outputs.items()}, kept.examples
-
-
-def _rows(maps, regions) -> np.ndarray:
-    """Maps and regions of b images -> (b, 5) scores in the order of ROW, NaN for None."""
-    rows = []
-    for m, region in zip(maps, regions, strict=True):
-        row = detection.detection_row(m, region)
-        if row["case"] is not None:
-            row["case"] = detection.CASES.index(row["case"])
-        rows.append([np.nan if row[k] is None else row[k] for k in ROW])
-    return np.array(rows, np.float64)
 
 
 class Examples:

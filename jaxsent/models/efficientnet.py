@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from jaxsent.models.backbone import Backbone
 from jaxsent.models.depthwise import depthwise_conv, pointwise_conv
+from jaxsent.models.norm import BatchNorm
 
 Array = jax.Array
 
@@ -38,8 +39,6 @@ _LITE0 = (
 )
 _STEM_WIDTH = 32
 _HEAD_WIDTH = 1280
-_EPSILON = 1e-3
-_MOMENTUM = 0.99
 # He's initialisation by the fan-out, as in the TensorFlow original. A depthwise filter's fan-out is
 # its k² weights, which in Flax's layout (k, k, 1, C) is what counts as fan-in.
 _conv_init = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -65,88 +64,6 @@ def scaled_stages(width: float, depth: float) -> tuple[_Stage, ...]:
         )
         for i, s in enumerate(_LITE0)
     )
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(3,))
-def batch_norm(x: Array, scale: Array, bias: Array, relu6: bool) -> tuple[Array, Array, Array]:
-    """Batch norm by the batch's own statistics, then perhaps ReLU6.
-
-    Only `x` is kept for the gradient, which computes the rest again: autodiff would keep two more
-    arrays of its size, and on a CPU first use of that memory takes a third of a training step.
-
-    Args:
-      x: (B, H, W, C).
-      scale, bias: (C,) float32.
-      relu6: whether to limit the result to 0 … 6.
-
-    Returns:
-      (B, H, W, C) in the dtype of `x`; mean (C,) and biased variance (C,) in float32, through
-      which no gradient flows.
-    """
-    return _batch_norm_forward(x, scale, bias, relu6)[0]
-
-
-def _batch_norm_forward(x, scale, bias, relu6):
-    wide = x.astype(jnp.float32)
-    mean = wide.mean(axis=(0, 1, 2))
-    var = jnp.maximum((wide * wide).mean(axis=(0, 1, 2)) - mean * mean, 0.0)
-    y = _affine(wide, mean, scale * jax.lax.rsqrt(var + _EPSILON), bias)
-    if relu6:
-        y = nn.relu6(y)
-    return (y.astype(x.dtype), mean, var), (x, mean, var, scale, bias)
-
-
-def _batch_norm_backward(relu6, residuals, cotangents):
-    x, mean, var, scale, bias = residuals
-    x = jax.lax.optimization_barrier(x)  # else XLA finds `y` computed before and keeps it after all
-    dy = cotangents[0].astype(jnp.float32)
-    wide = x.astype(jnp.float32)
-    deviation = jax.lax.rsqrt(var + _EPSILON)  # 1 / σ
-    if relu6:
-        y = _affine(wide, mean, scale * deviation, bias)
-        dy = jnp.where((y > 0.0) & (y < 6.0), dy, 0.0)
-    count = x.size // x.shape[-1]
-    dbias = dy.sum(axis=(0, 1, 2))
-    dscale = (dy * (wide - _row(mean))).sum(axis=(0, 1, 2)) * deviation
-    centred = _affine(wide, mean, deviation * dscale / count, dbias / count)
-    dx = (dy - centred) * _row(scale * deviation)
-    return dx.astype(x.dtype), dscale, dbias
-
-
-batch_norm.defvjp(_batch_norm_forward, _batch_norm_backward)
-
-
-def _affine(x: Array, mean: Array, scale: Array, bias: Array) -> Array:
-    # Not (x − mean) · scale + bias: XLA would keep x − mean, half as much memory again.
-    return x * _row(scale) + _row(bias - mean * scale)
-
-
-def _row(channels: Array) -> Array:
-    """(C,) -> (1, 1, 1, C)."""
-    return channels.reshape(1, 1, 1, -1)
-
-
-class BatchNorm(nn.Module):
-    """`nn.BatchNorm` with an optional ReLU6, by `batch_norm` in training: (B, H, W, C) -> same."""
-
-    relu6: bool
-
-    @nn.compact
-    def __call__(self, x: Array, train: bool) -> Array:
-        shape = (x.shape[-1],)
-        scale = self.param("scale", nn.initializers.ones, shape, jnp.float32)
-        bias = self.param("bias", nn.initializers.zeros, shape, jnp.float32)
-        mean = self.variable("batch_stats", "mean", jnp.zeros, shape, jnp.float32)
-        var = self.variable("batch_stats", "var", jnp.ones, shape, jnp.float32)
-        if not train:
-            factor = scale * jax.lax.rsqrt(var.value + _EPSILON)
-            y = _affine(x.astype(jnp.float32), mean.value, factor, bias)
-            return (nn.relu6(y) if self.relu6 else y).astype(x.dtype)
-        y, *of_batch = batch_norm(x, scale, bias, self.relu6)
-        if not self.is_initializing():
-            for running, new in zip((mean, var), of_batch, strict=True):
-                running.value = _MOMENTUM * running.value + (1.0 - _MOMENTUM) * new
-        return y
 
 
 class ConvNorm(nn.Module):

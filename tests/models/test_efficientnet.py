@@ -12,11 +12,11 @@ import pytest
 
 from jaxsent import models, pretrained
 from jaxsent.models.efficientnet import (
-    batch_norm,
     efficientnet_lite0,
     efficientnet_lite1,
     efficientnet_lite2,
 )
+from jaxsent.models.norm import batch_norm
 from tests import recipe
 
 ORACLE = Path(__file__).parents[1] / "data" / "efficientnet_lite0.npz"

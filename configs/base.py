@@ -50,7 +50,7 @@ def get_config() -> ConfigDict:
     d.train_split = "train"
     d.validation_split = ""  # picks the best checkpoint; empty: the last one counts
     d.test_split = "test"
-    d.image_size = 224  # side of the network's input, in pixels
+    d.image_size = 224  # side of the network's input, in pixels; 0: as the weights were trained
     d.class_target = "polarity"  # label or polarity, for the classification branch
     d.detect_target = "label"  # label or polarity, for the detection branch
 

@@ -51,6 +51,8 @@ def make(config, workdir: Path | None = None) -> Experiment:
     Raises:
       UserError: the data is not there, or the config contradicts itself or the data.
     """
+    preprocessing = input_of(config, workdir)
+    config.data.image_size = config.data.image_size or preprocessing.size
     check(config)
     builder = prepare(config.data)
     for split in (config.data.train_split, config.data.validation_split, config.data.test_split):
@@ -69,7 +71,7 @@ def make(config, workdir: Path | None = None) -> Experiment:
     detect_classes = _detect_classes(config, names[config.data.detect_target])
     return Experiment(
         config, builder, model, sharding.mesh(), classes, detect_classes,
-        input_of(config, workdir),
+        preprocessing._replace(size=config.data.image_size),
     )  # fmt: skip
 
 
@@ -83,7 +85,7 @@ def input_of(config, workdir: Path | None) -> pretrained.Preprocessing:
     chosen = {key: value for key, value in config.input.items() if value is not None}
     if chosen.get("interpolation", "bilinear") not in ("bilinear", "bicubic"):
         raise UserError(f"input.interpolation={chosen['interpolation']!r}: bilinear or bicubic.")
-    return expected._replace(size=config.data.image_size, **chosen)
+    return expected._replace(**chosen)
 
 
 def network(config):
@@ -158,6 +160,12 @@ def initial_variables(experiment: Experiment) -> dict:
     variables = random_variables(experiment)
     if config.init.weights:
         variables = pretrained.load(config.init.weights, model, variables, said=console.print)
+    elif not config.init.checkpoint:
+        console.print(
+            "No init.weights: starting from random ones. Both papers start from ImageNet, such as "
+            "--config.init.weights=hf:timm/vgg16.tv_in1k or a torchvision .pth file.",
+            soft_wrap=True,
+        )
     if config.init.checkpoint:
         variables = _from_run(Path(config.init.checkpoint), config.init.scope, variables)
     return jax.device_put(variables, everywhere)

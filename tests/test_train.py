@@ -189,7 +189,8 @@ def test_preprocessing_belongs_to_the_weights_and_travels(tiny_config, tmp_path)
     """From the weights' description to training, to config.json, and from there to evaluation."""
     weights = tmp_path / "hub"
     weights.mkdir()
-    described = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "interpolation": "bicubic"}
+    described = {"mean": [0.5] * 3, "std": [0.25] * 3, "interpolation": "bicubic",
+                 "input_size": [3, 36, 36]}  # fmt: skip
     (weights / "config.json").write_text(json.dumps({"pretrained_cfg": described}))
     task = experiment.make(tiny_config)
     assert task.preprocessing.mean == (123.675, 116.28, 103.53)
@@ -197,10 +198,12 @@ def test_preprocessing_belongs_to_the_weights_and_travels(tiny_config, tmp_path)
     torch_writer.write(weights / "model.pth", state)
     tiny_config.init.weights = str(weights / "model.pth")
     tiny_config.train.steps = 1
+    tiny_config.data.image_size, tiny_config.eval.resize = 0, 40
     train.train(tiny_config, tmp_path / "run")
     stored = json.loads((tmp_path / "run" / "config.json").read_text())["input"]
     assert stored["mean"] == [127.5] * 3
     assert stored["interpolation"] == "bicubic"
+    assert stored["size"] == 36
     (weights / "config.json").unlink()
     later = experiment.make(tiny_config, tmp_path / "run").preprocessing
     assert (later.mean, later.std) == ((127.5,) * 3, (63.75,) * 3)

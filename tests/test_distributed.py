@@ -16,7 +16,8 @@ OVERRIDES = [
     "--config.data.name=emoji_scenes/tiny", "--config.model.backbone=resnet18",
     "--config.model.freeze=none", "--config.model.tap=layer4", "--config.init.weights=",
     "--config.data.image_size=32", "--config.eval.resize=40", "--config.train.batch_size=16",
-    "--config.eval.ten_crop=True", "--config.train.steps=3", "--config.eval.batch_size=12", "--config.train.log_every=1",
+    "--config.eval.ten_crop=True",
+    "--config.train.steps=3", "--config.eval.batch_size=12", "--config.train.log_every=1",
     "--config.optim.schedule=constant", "--config.optim.warmup=0", "--config.optim.lr=0.001",
 ]  # fmt: skip
 

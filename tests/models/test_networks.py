@@ -33,6 +33,13 @@ def test_parameters_of_backbones(name, options, expected):
     assert count(models.build(name, 1000, **options)) == expected
 
 
+@pytest.mark.parametrize(("name", "expected"), [("resnet50", 53_120), ("resnet101", 105_344)])
+def test_statistics_of_backbones(name, expected):
+    model = models.build(name, 1000)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
+    assert sum(x.size for x in jax.tree.leaves(shapes["batch_stats"])) == expected
+
+
 def test_parameters_of_networks():
     assert count(models.build("wscnet", 8, maps_per_class=4), 448) == 42_598_504
     assert count(models.build("wscnet", 8, coupling="local"), 448) == 42_598_504 - 2048 * 8

@@ -15,6 +15,7 @@ from jaxsent import (
     experiment,
     logbook,
     models,
+    optim,
     pretrained,
     torch_writer,
     train,
@@ -238,3 +239,32 @@ def test_new_layers_start_as_the_paper_says():
         assert np.std(layer["kernel"]) == pytest.approx(0.01, rel=0.05)
         assert abs(np.mean(layer["kernel"])) < 1e-3
         np.testing.assert_array_equal(layer["bias"], 0)
+
+
+def test_lines_after_the_last_checkpoint_are_dropped(tiny_config, tmp_path):
+    """A killed run went on after its checkpoint; the resumed one writes those steps again."""
+    tiny_config.train.steps, tiny_config.optim.schedule = 2, "constant"
+    train.train(tiny_config, tmp_path)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 4, "split": "train", "loss": 99.0}\n{"step": 6, "sp')
+    tiny_config.train.steps = 4
+    train.train(tiny_config, tmp_path)
+    lines = logbook.read(tmp_path / "metrics.jsonl")
+    assert [line["step"] for line in lines] == [2, 4]
+    assert lines[-1]["loss"] < 99
+
+
+def test_the_averaged_parameters_are_evaluated(tiny_config, tmp_path):
+    tiny_config.train.ema = 0.5
+    train.train(tiny_config, tmp_path)
+    task = experiment.make(tiny_config)
+    with Checkpoints(tmp_path / "checkpoints") as checkpoints:
+        plain = experiment.random_variables(task)
+        state = train.TrainState.create(
+            plain, optim.optimizer(tiny_config.optim, lambda _: 1.0, False), True
+        )
+        state = checkpoints.restore(state, checkpoints.last())
+        evaluated = checkpoints.variables(checkpoints.last(), plain)["params"]
+    jax.tree.map(np.testing.assert_array_equal, evaluated, state.ema)
+    kernels = state.params["classifier"]["kernel"], evaluated["classifier"]["kernel"]
+    assert np.abs(kernels[0] - kernels[1]).max() > 0

@@ -93,3 +93,8 @@ def test_gradients_by_finite_differences():
 
     with jax.enable_x64(True):
         check_grads(loss, (jnp.asarray(F_PRIME, "float64"), jnp.asarray(F, "float64")), 1, ["rev"])
+
+
+def test_class_maps_are_means_over_the_detectors():
+    expected = sum(F_PRIME[..., i] for i in range(2)) / 2
+    chex.assert_trees_all_close(pooling.class_maps(jnp.asarray(F_PRIME)), expected, rtol=1e-5)

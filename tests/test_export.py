@@ -1,5 +1,8 @@
 """What others read of a run: names, layouts, and the way back."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -9,19 +12,20 @@ from jaxsent.errors import UserError
 from jaxsent.export import export
 
 
-def torchvision_resnet18():
-    """The names of torchvision's resnet18, as its source builds them."""
-    norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-    names = ["conv1.weight", *(f"bn1.{n}" for n in norm), "fc.weight", "fc.bias"]
-    for layer in range(1, 5):
-        for block in range(2):
-            at = f"layer{layer}.{block}"
-            for i in (1, 2):
-                names += [f"{at}.conv{i}.weight", *(f"{at}.bn{i}.{n}" for n in norm)]
-            if layer > 1 and block == 0:
-                names += [f"{at}.downsample.0.weight"]
-                names += [f"{at}.downsample.1.{n}" for n in norm]
-    return set(names)
+TORCHVISION = json.loads((Path(__file__).parent / "data" / "torchvision.json").read_text())
+"""{model: {name: shape}}, by torchvision itself (benchmarks/make_torchvision_names.py)."""
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_an_imagenet_network_is_torchvisions_name_by_name(name):
+    """What load_state_dict(strict=True) asks: no missing, no unexpected key, equal shapes."""
+    import jax
+
+    model = models.build(name, 1000)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), np.zeros((1, 224, 224, 3), np.float32))
+    empty = jax.tree.map(lambda x: np.broadcast_to(np.float32(0), x.shape), shapes)
+    state = {k: list(v.shape) for k, v in pretrained.to_torch(model, empty).items()}
+    assert state == TORCHVISION[name]
 
 
 @pytest.fixture
@@ -40,7 +44,7 @@ def test_a_plain_backbone_takes_torchvisions_names(run, tiny_config):
     folder = run("classifier", holistic="pool")
     path = export(folder, "torch")
     state = torch_file.read(path)
-    assert set(state) == torchvision_resnet18()
+    assert set(state) == set(TORCHVISION["resnet18"])
     assert state["fc.weight"].shape == (8, 512)
     assert state["layer1.0.bn1.num_batches_tracked"].dtype == np.int64
     tiny_config.init.weights = str(path)
@@ -56,7 +60,7 @@ def test_wscnet_takes_its_authors_names(run):
     state = torch_file.read(export(folder, "torch"))["model_state_dict"]
     children = {"conv1": "0", "bn1": "1"} | {f"layer{i}": str(i + 3) for i in range(1, 5)}
     expected = {"downconv.0.weight", "downconv.0.bias", "classifier.0.weight", "classifier.0.bias"}
-    for name in torchvision_resnet18():
+    for name in TORCHVISION["resnet18"]:
         child, _, rest = name.partition(".")
         if child != "fc":
             expected.add(f"features.{children[child]}.{rest}")

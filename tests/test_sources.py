@@ -61,6 +61,34 @@ def test_keras_vgg16(top, layout, narrow, tmp_path):
     assert expects.std == (1.0, 1.0, 1.0)
 
 
+def test_a_vgg16_without_top_enters_a_network_that_wants_one(tmp_path):
+    """The convolutions are loaded; fc6 and fc7 stay new, and the table says so."""
+    vgg = models.build("vgg16", 1000)
+    shapes = jax.eval_shape(vgg.init, jax.random.key(0), np.zeros((1, 224, 224, 3), np.float32))
+    state = recipe.state_dict(vgg, shapes)
+    convolutions = {k: v for k, v in state.items() if k.startswith("features")}
+    save_file(convolutions, tmp_path / "notop.safetensors")
+    model = models.build("wsidnet", 2)
+    variables = jax.eval_shape(
+        model.init, jax.random.key(0), np.zeros((1, 224, 224, 3), np.float32)
+    )
+    said = []
+    loaded = pretrained.load(tmp_path / "notop.safetensors", model, variables, said.append)
+    backbone = loaded["params"]["backbone"]
+    np.testing.assert_array_equal(
+        backbone["conv5_3"]["kernel"], state["features.28.weight"].transpose(2, 3, 1, 0)
+    )
+    assert backbone["fc6"] == variables["params"]["backbone"]["fc6"]
+    new = {line.split()[0]: line.split()[2] for line in said[0].splitlines()}
+    assert new["backbone/fc6"] == f"{4096 * 25088 + 4096:,}"
+    assert new["backbone/conv5_3"] == "0"
+    half = convolutions | {k: v for k, v in state.items() if k.startswith("classifier.0")}
+    with pytest.raises(UserError, match=r"2 missing \(classifier.3"):
+        pretrained.from_torch(half, model, variables, new_layers=True)
+    with pytest.raises(UserError, match=r"missing \(classifier.0"):
+        pretrained.from_torch(convolutions, vgg, shapes)
+
+
 def test_an_h5_of_another_network(tmp_path):
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file.create_dataset("conv2d_7/kernel:0", data=np.zeros(3))

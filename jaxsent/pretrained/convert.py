@@ -27,6 +27,9 @@ FLATTENED = {7 * 7 * 512: 7, 6 * 6 * 256: 6}
 ONE_BY_ONE = ("detector/conv",)
 """Dense layers here that are 1×1 convolutions in torch."""
 
+TOP = ("fc6", "fc7")
+"""Fully-connected layers of a backbone, which some publishers leave out."""
+
 COUNTERS = "num_batches_tracked"
 
 
@@ -69,7 +72,8 @@ def from_torch(state_dict: Mapping, model, variables: dict, new_layers: bool = F
         looked into.
       model: the network; a backbone's state dict also fits a network that has this backbone.
       variables: {"params": …, "batch_stats": …} of `model.init`, arrays or shapes.
-      new_layers: modules outside "backbone" may be absent; they stay as they are in `variables`.
+      new_layers: modules outside "backbone" may be absent, and fc6 with fc7 from a file that ends
+        before them; they stay as they are in `variables`.
 
     Returns:
       variables, with NumPy arrays where something was loaded.
@@ -86,7 +90,8 @@ def from_torch(state_dict: Mapping, model, variables: dict, new_layers: bool = F
 def fill(state_dict, matched: Match, model, variables: dict, new_layers: bool) -> dict:
     """`from_torch` for a state dict that is matched already."""
     flat = flatten_dict(variables)
-    missing = [name for path, name in matched.missing.items() if not (new_layers and _is_new(path))]
+    may_stay = _may_stay_new(matched) if new_layers else set()
+    missing = [name for path, name in matched.missing.items() if path not in may_stay]
     problems = []
     if missing:
         problems.append(f"{len(missing)} missing ({listed(missing)})")
@@ -189,6 +194,13 @@ def listed(items, most: int = 10) -> str:
 
 def _is_new(path: tuple) -> bool:
     return path[1] != "backbone"
+
+
+def _may_stay_new(matched: Match) -> set[tuple]:
+    """Layers that a backbone's file need not hold: those outside it, and VGG's fully-connected ones
+    where it has neither, as Keras's "notop" file."""
+    topless = not any(path[2] in TOP for path in matched.found if not _is_new(path))
+    return {path for path in matched.missing if _is_new(path) or (topless and path[2] in TOP)}
 
 
 def _convention(model, state_dict, flat: dict) -> dict[str, str]:

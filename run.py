@@ -2,8 +2,8 @@
 
 import sys
 
-from jaxsent import cli
+from jaxsent import cli, startup
 
 if __name__ == "__main__":
-    cli.restart_with_huge_pages()
+    startup.restart_with_huge_pages()
     sys.exit(cli.run(sys.argv))

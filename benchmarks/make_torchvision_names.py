@@ -31,7 +31,7 @@ def shapes(name: str) -> dict[str, list[int]]:
 
 def load(name: str, path: str) -> None:
     state = torch.load(path, weights_only=True)
-    classes = state[list(state)[-1]].shape[0]
+    classes = len(next(state[k] for k in ("fc.bias", "classifier.6.bias") if k in state))
     model = getattr(torchvision.models, name)(weights=None, num_classes=classes)
     print(model.load_state_dict(state, strict=True))
 

@@ -21,7 +21,7 @@ def decode(data: bytes, name: str = "image") -> np.ndarray:
     """
     flag = cv2.IMREAD_UNCHANGED if has_alpha(data) else cv2.IMREAD_COLOR_RGB
     image = _imdecode(data, flag, name)
-    return _on_white(image) if flag == cv2.IMREAD_UNCHANGED else image
+    return on_white(image) if flag == cv2.IMREAD_UNCHANGED else image
 
 
 def decode_region(data: bytes, name: str = "region") -> np.ndarray:
@@ -97,9 +97,14 @@ def resize_shorter(image: np.ndarray, size: int, enlarging="bilinear") -> np.nda
     return resize(image, size * h // short, size * w // short, enlarging)
 
 
+def centre_box(image: np.ndarray, size: int) -> Box:
+    """Where `centre_crop` cuts."""
+    return _boxes(image, size)[-1]
+
+
 def centre_crop(image: np.ndarray, size: int) -> np.ndarray:
     """The central (size, size, ...) of an image at least that large."""
-    return crop(image, _boxes(image, size)[-1])
+    return crop(image, centre_box(image, size))
 
 
 def five_crops(image: np.ndarray, size: int) -> np.ndarray:
@@ -126,8 +131,8 @@ def _imdecode(data: bytes, flag: int, name: str) -> np.ndarray:
     return image
 
 
-def _on_white(image: np.ndarray) -> np.ndarray:
-    """(H, W, 4) BGRA -> (H, W, 3) uint8 RGB."""
+def on_white(image: np.ndarray) -> np.ndarray:
+    """(H, W, 4) BGRA of 8 or 16 bits -> (H, W, 3) uint8 RGB."""
     top = 255 if image.dtype == np.uint8 else 65535
     alpha = image[..., 3:] / top
     rgb = image[..., 2::-1] * (255 / top)

@@ -1,9 +1,7 @@
 """Commands: what a person types, turned into calls; errors for a person, turned into one line."""
 
-import argparse
 import contextlib
 import difflib
-import os
 import runpy
 import sys
 import traceback
@@ -13,20 +11,9 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from jaxsent.errors import UserError
+from jaxsent.startup import keep_programs
 
 MODES = ("train", "eval", "tabulate")
-
-
-def restart_with_huge_pages() -> None:
-    """Starts this program again with glibc asking for huge pages; returns where it does already.
-
-    XLA's CPU backend takes and gives back a step's memory every step, and clearing it page by page
-    costs a third of a training step (benchmarks/depthwise.py). glibc reads the setting at its start
-    only. A user's own GLIBC_TUNABLES, and systems without glibc, are left alone.
-    """
-    if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
-        os.environ["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
-        os.execv(sys.executable, sys.orig_argv)
 
 
 def run(argv: list[str]) -> int:
@@ -52,24 +39,6 @@ def run(argv: list[str]) -> int:
         return _fail(str(stop), 128 + stop.signal)
     except KeyboardInterrupt:
         return _fail("Stopped.", 130)
-
-
-def main() -> int:
-    """`jaxsent`: what one does with a finished run."""
-    parser = argparse.ArgumentParser(prog="jaxsent", description="What to do with a finished run.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("export", help="write a run's weights for others to read")
-    command.add_argument("run", type=Path, help="folder of the run")
-    command.add_argument("--format", required=True, help="torch (.pth) or safetensors")
-    command.add_argument("--out", type=Path, help="file; default model.pth in the run's folder")
-    options = parser.parse_args()
-    try:
-        from jaxsent.export import export
-
-        print(export(options.run, options.format, options.out))
-    except UserError as error:
-        return _fail(str(error), error.status)
-    return 0
 
 
 def parse(argv: list[str]) -> flags.FlagValues | None:
@@ -129,10 +98,7 @@ def _start(values) -> None:
 
     if values.distributed:
         jax.distributed.initialize()
-    if jax.config.jax_compilation_cache_dir is None:
-        cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "jaxsent"
-        jax.config.update("jax_compilation_cache_dir", str(cache / "xla"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 2)
+    keep_programs()
 
 
 def _explain(error, argv, path) -> str:

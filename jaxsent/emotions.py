@@ -19,6 +19,9 @@ POSITIVE = frozenset(
     {"amusement", "awe", "contentment", "excitement", "joy", "surprise", "positive"}
 )
 
+KNOWN = frozenset({*MIKELS, *EMOTIONROI, *POLARITY})
+"""Classes whose polarity is known."""
+
 WHEEL = ("fear", "excitement", "awe", "contentment", "amusement", "anger", "disgust", "sadness")
 """Mikels' wheel in cyclic order; three independent public codes agree (method.md)."""
 

@@ -207,15 +207,26 @@ def _detect_classes(config, target_names) -> tuple[str, ...]:
     return tuple(target_names)
 
 
+def read_config(run: Path) -> dict:
+    """config.json of a run's folder. Raises UserError where there is none."""
+    path = run / "config.json"
+    if not path.is_file():
+        raise UserError(f"{run}: expected a run's folder with config.json in it.")
+    return json.loads(path.read_text())
+
+
 def write_config(experiment: Experiment, workdir: Path) -> None:
-    """config.json in `workdir`, which is made, with the preprocessing that was found.
+    """config.json in `workdir`, which is made: with the preprocessing found, and the classes.
 
     Raises:
       UserError: the folder cannot be written.
     """
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        said = experiment.config.to_dict() | {"input": experiment.preprocessing._asdict()}
+        said = experiment.config.to_dict() | {
+            "input": experiment.preprocessing._asdict(),
+            "labels": {"classes": experiment.classes, "emotions": experiment.detect_classes},
+        }
         text = json.dumps(said, indent=2, default=list)
         (workdir / "config.json").write_text(text + "\n")
     except OSError as error:

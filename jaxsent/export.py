@@ -1,6 +1,5 @@
 """A finished run in formats that others read."""
 
-import json
 from pathlib import Path
 
 import jax
@@ -34,10 +33,7 @@ def export(run: Path, form: str, out: Path | None = None) -> Path:
     """
     if form not in FORMATS:
         raise UserError(f"--format {form}: expected one of {', '.join(FORMATS)}.")
-    described = run / "config.json"
-    if not described.is_file():
-        raise UserError(f"{run}: expected a run's folder with config.json in it.")
-    model = experiment.network(ConfigDict(json.loads(described.read_text())["model"]))
+    model = experiment.network(ConfigDict(experiment.read_config(run)["model"]))
     sharding = jax.sharding.SingleDeviceSharding(jax.local_devices(backend="cpu")[0])
     state = pretrained.to_torch(model, jax.tree.map(np.asarray, read_run(run, sharding)))
     out = out or run / f"model{FORMATS[form]}"

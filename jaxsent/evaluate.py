@@ -104,7 +104,7 @@ def collect(task, variables, split=None, brief=False):
         image_size=config.data.image_size,
         resize=config.eval.resize,
         ten_crop=config.eval.ten_crop and not brief,
-        with_region=with_region,
+        maps=("region",) if with_region else (),
         workers=config.data.workers,
         enlarging=task.preprocessing.interpolation,
         process_index=jax.process_index(),

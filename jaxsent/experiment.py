@@ -121,6 +121,13 @@ def check(config) -> None:
             raise UserError(f"{path}={config[section][key]!r}: expected {' or '.join(allowed)}.")
     if config.loss.detect == "polarity" and config.data.detect_target != "polarity":
         raise UserError("loss.detect=polarity needs data.detect_target=polarity.")
+    run = config.init.checkpoint
+    if run and not (Path(run) / "checkpoints").is_dir():
+        raise UserError(
+            f"init.checkpoint={run}: expected a run folder with checkpoints/ in it. Train that "
+            "first (the config's first lines say how), or start from weights with init.checkpoint= "
+            "and init.weights=FILE."
+        )
     if config.eval.resize < config.data.image_size:
         raise UserError(
             f"eval.resize={config.eval.resize} is smaller than data.image_size="

@@ -122,15 +122,18 @@ def test_random_crop_box_depends_on_rng_alone():
     assert boxes[0] == boxes[1]
 
 
-def test_image_and_region_stay_aligned():
-    image = coordinates(120, 200)
-    for seed in range(20):
-        both = [
-            augment.random_resized_crop(part, np.random.default_rng(seed), 32)
-            for part in (image, image[..., 0].copy())
-        ]
-        np.testing.assert_array_equal(both[0][..., 0], both[1])
-        assert both[0].shape == (32, 32, 3)
+@pytest.mark.parametrize("size", [(7, 11), (30, 50), (64, 90)])
+def test_points_neither_blend_nor_vanish(size):
+    """Each lands in the pixel that holds its place, counted one by one."""
+    rng = np.random.default_rng(0)
+    points = np.where(rng.random((30, 50)) < 0.02, 200, 90).astype(np.uint8)
+    expected = np.zeros(size, np.uint8)
+    for row in range(30):
+        for column in range(50):
+            if points[row, column] == 200:
+                expected[math.floor(row / 30 * size[0]), math.floor(column / 50 * size[1])] = 255
+    np.testing.assert_array_equal(augment.resize_points(points, *size), expected)
+    assert expected.any()
 
 
 @pytest.mark.parametrize("size", [(40, 70), (30, 35), (60, 100)])

@@ -4,16 +4,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
-import tfds_builders
 from jaxsent import data
 from jaxsent.errors import UserError
 from tfds_builders.emoji_scenes import emoji_scenes_dataset_builder as emoji
 
 TRAIN = dict(batch_size=12, image_size=40, seed=3)
+MAPS = ("region", "fixations")
+EMPTY = SimpleNamespace(info=SimpleNamespace(full_name="empty", features={}))
 EVAL = dict(batch_size=12, image_size=40, resize=48)
 
 
@@ -134,6 +137,45 @@ def test_batch_that_does_not_divide(builder):
         data.train_batches(builder, "train", **TRAIN | {"batch_size": 30}, process_count=8)
 
 
+def coordinates():
+    """An example whose region is the image's first channel, with a point at its brightest."""
+    rows, columns = np.indices((60, 90), dtype=np.uint8)
+    image = np.stack([2 * columns, 3 * rows, rows], -1)
+
+    def png(array):
+        return cv2.imencode(".png", array)[1].tobytes()
+
+    points = np.zeros((60, 90), np.uint8)
+    points[::10, ::10] = 255
+    maps = {"region": png(image[..., 0]), "fixations": png(points)}
+    return {"image": png(image[..., ::-1]), "file": b"a.png", "label": 0, "polarity": 0} | maps
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_maps_are_cut_and_mirrored_with_their_image(flip):
+    example = data._TrainExample(32, (0.1, 1.0), (0.75, 1.33), flip, "bilinear", MAPS)
+    for seed in range(20):
+        found = example(coordinates(), np.random.default_rng(seed))
+        red = found["image"][..., 0].astype(int)
+        np.testing.assert_array_equal(red, found["region"])
+        assert (np.diff(red.mean(0)) <= 0).all() == bool(flip)
+        for y, x in np.argwhere(found["fixations"]):
+            column, row = red[y, x] / 2, found["image"][y, x, 1] / 3
+            assert abs(column - 10 * round(column / 10)) < 3
+            assert abs(row - 10 * round(row / 10)) < 3
+
+
+def test_maps_follow_the_centre_crop():
+    found = data._EvalExample(40, 48, False, MAPS, "bilinear")((coordinates(),))
+    np.testing.assert_array_equal(found["image"][..., 0], found["region"])
+    assert found["fixations"].any()
+    wrong = coordinates() | {"region": cv2.imencode(".png", np.zeros((4, 5)))[1].tobytes()}
+    with pytest.raises(UserError, match=r"a.png: its region is \(4, 5\) and the image \(60, 90\)"):
+        data._EvalExample(40, 48, False, MAPS, "bilinear")((wrong,))
+    with pytest.raises(UserError, match="has no fixations; it has"):
+        data._check_maps(EMPTY, ("fixations",))
+
+
 def test_unknown_split(builder):
     with pytest.raises(UserError, match=r"no split validation; it has"):
         data.train_batches(builder, "validation", **TRAIN)
@@ -166,7 +208,7 @@ def test_eval_processes_hold_blocks_of_the_global_batch(builder, count):
 
 
 def test_eval_workers_do_not_change_batches(builder):
-    options = EVAL | dict(with_region=True, ten_crop=True)
+    options = EVAL | dict(maps=("region",), ten_crop=True)
     alone = list(data.eval_batches(builder, "test", **options))
     assert_equal(alone, list(data.eval_batches(builder, "test", **options, workers=2)))
 
@@ -191,10 +233,10 @@ def test_region_follows_the_centre_crop(builder):
     weights = np.clip(ends - starts, 0, None) * 48 / 224
     full = next(
         data.eval_batches(
-            builder, "test", batch_size=8, image_size=224, resize=224, with_region=True
+            builder, "test", batch_size=8, image_size=224, resize=224, maps=("region",)
         )
     )
-    small = next(data.eval_batches(builder, "test", **EVAL, with_region=True))
+    small = next(data.eval_batches(builder, "test", **EVAL, maps=("region",)))
     assert small["region"].shape == (12, 40, 40)
     assert small["region"].dtype == np.uint8
     for before, after in zip(full["region"], small["region"], strict=False):
@@ -226,12 +268,6 @@ def test_unknown_configuration(tmp_path):
 def test_unknown_set_suggests_a_name(tmp_path):
     with pytest.raises(UserError, match=r"did you mean emoji_scenes?"):
         data.prepare("emoji_scene", None, tmp_path)
-
-
-@pytest.mark.parametrize("name", tfds_builders.PLANNED)
-def test_planned_set_says_so(name, tmp_path):
-    with pytest.raises(UserError, match=r"no builder yet; there are emoji_scenes"):
-        data.prepare(name, None, tmp_path)
 
 
 @pytest.mark.parametrize("source", [None, "nowhere", "."])

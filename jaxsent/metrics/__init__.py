@@ -1,5 +1,21 @@
 """Metrics as pure NumPy functions; rows and sums with counts, so nothing depends on batch size."""
 
+from jaxsent.metrics.attention import (
+    HIGHER_IS_BETTER,
+    attention_ranks,
+    attention_row,
+    attention_scores,
+    auc_borji,
+    auc_judd,
+    average_rank,
+    cc,
+    distribution,
+    emd,
+    kl,
+    sim,
+    summarise_attention,
+)
+from jaxsent.metrics.calibration import expected_calibration_error, reliability
 from jaxsent.metrics.classification import (
     accuracy,
     bootstrap_interval,
@@ -25,21 +41,36 @@ from jaxsent.metrics.detection import (
 
 __all__ = [
     "CASES",
+    "HIGHER_IS_BETTER",
     "accuracy",
+    "attention_ranks",
+    "attention_row",
+    "attention_scores",
+    "auc_borji",
+    "auc_judd",
+    "average_rank",
     "binarise",
     "bootstrap_interval",
     "cases_by_class",
+    "cc",
     "centre_box",
     "classification_scores",
     "confusion_matrix",
     "detection_row",
     "detection_scores",
+    "distribution",
+    "emd",
+    "expected_calibration_error",
+    "kl",
     "macro_f1",
     "min_max",
     "otsu",
     "per_class_recall",
     "polarity_accuracy",
     "random_map",
+    "reliability",
     "resize_map",
+    "sim",
+    "summarise_attention",
     "summarise_detection",
 ]

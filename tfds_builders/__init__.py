@@ -6,8 +6,6 @@ import pkgutil
 
 from jaxsent.errors import UserError
 
-PLANNED = ("emotionroi", "twitter1", "twitter2", "flickr", "flickr_cc", "instagram", "emod")
-
 
 def names() -> list[str]:
     """The sets that have a builder, sorted."""
@@ -19,8 +17,6 @@ def builder_class(name: str) -> type:
     if name in names():
         return importlib.import_module(f"{__name__}.{name}.{name}_dataset_builder").Builder
     there = f"there are {', '.join(names())}"
-    if name in PLANNED:
-        raise UserError(f"data set {name}: it has no builder yet; {there}")
-    close = difflib.get_close_matches(name, (*names(), *PLANNED), 1)
+    close = difflib.get_close_matches(name, names(), 1)
     hint = f"did you mean {close[0]}? " if close else ""
     raise UserError(f"data set {name}: no such set; {hint}{there}")

@@ -1,35 +1,55 @@
 """What a builder found in a user's folder against what it expected."""
 
-import concurrent.futures
 import dataclasses
-import hashlib
-import io
-from collections.abc import Iterable
+import json
 from pathlib import Path
+from typing import NamedTuple
 
-import cv2
 from absl import logging
 
-from jaxsent.augment import decode, has_alpha
 from jaxsent.errors import UserError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+FILE = "survey.json"
+ALL = "all"
+LISTED = 10  # names of each kind in the line that a person reads
+
+
+class Row(NamedTuple):
+    """A line of the table: images found of a class in a split, and expected where that is known."""
+
+    split: str
+    label: str
+    found: int
+    expected: int | None
 
 
 @dataclasses.dataclass
 class Survey:
-    """Counts of a set, and the files that are missing or cannot be decoded."""
+    """Counts of a set and the files that were left out, by their paths in the user's folder.
+
+    `expected` is the number of images (None: not known), `found` how many of them can be used.
+    `counts` and `expected_counts` are images by split and class, where "all" stands for any.
+    """
 
     name: str
     layout: str
-    expected: int
+    expected: int | None
     found: int = 0
+    source: str = ""
     missing: list[str] = dataclasses.field(default_factory=list)
     undecodable: list[str] = dataclasses.field(default_factory=list)
+    refused: list[str] = dataclasses.field(default_factory=list)  # links out of the folder
+    contradictory: list[str] = dataclasses.field(default_factory=list)  # one picture, two labels
+    duplicates: list[list[str]] = dataclasses.field(default_factory=list)  # files of one picture
+    left_out: dict[str, int] = dataclasses.field(default_factory=dict)  # by the reason, on purpose
+    maps: dict[str, int] = dataclasses.field(default_factory=dict)  # by the feature, as "region"
+    counts: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
+    expected_counts: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
 
     def short(self) -> bool:
-        """Whether any image is wanting."""
-        return bool(self.missing or self.undecodable or self.found != self.expected)
+        """Whether any image is wanting, or unusable."""
+        lacking = self.missing or self.undecodable or self.refused or self.contradictory
+        return bool(lacking) or self.expected not in (None, self.found)
 
     def log(self, strict: bool) -> None:
         """Tell a person, as a UserError if `strict` and anything is short."""
@@ -39,37 +59,57 @@ class Survey:
 
     def text(self) -> str:
         """The counts and the first names, in a line."""
-        text = f"{self.name}: {self.layout}; {self.found} of {self.expected} images usable"
-        for kind in ("missing", "undecodable"):
+        of = "" if self.expected is None else f" of {self.expected}"
+        parts = [f"{self.name}: {self.layout}", f"{self.found}{of} images usable"]
+        for kind in ("missing", "undecodable", "refused", "contradictory"):
             if files := getattr(self, kind):
-                more = ", ..." if len(files) > 10 else ""
-                text += f"; {len(files)} {kind}: {', '.join(files[:10])}{more}"
-        return text
+                why = " as links out of the folder" if kind == "refused" else ""
+                parts.append(f"{len(files)} {kind}{why}: {_first(files)}")
+        if self.duplicates:
+            pictures = [" = ".join(files) for files in self.duplicates]
+            parts.append(f"{len(pictures)} in several files: {_first(pictures)}")
+        parts += [f"{count} left out ({reason})" for reason, count in self.left_out.items()]
+        parts += [f"{count} with {name}" for name, count in self.maps.items()]
+        return "; ".join(parts)
+
+    def rows(self) -> list[Row]:
+        """The table: each class of each split, each split, each class, and everything last."""
+        splits = {**self.counts, ALL: _added(self.counts.values())}
+        rows = [
+            Row(split, label, found, self._expected(split, label))
+            for split, counts in splits.items()
+            for label, found in {**counts, ALL: sum(counts.values())}.items()
+        ]
+        # A split whose classes are known, as the neutral one of oasis, has no others to show.
+        known = self.expected_counts
+        return [row for row in rows if row.found or row.label in known.get(row.split, {row.label})]
+
+    def _expected(self, split: str, label: str) -> int | None:
+        if (split, label) == (ALL, ALL):
+            return self.expected
+        return self.expected_counts.get(split, {}).get(label)
+
+    def save(self, folder: Path) -> None:
+        """Write it beside a prepared set."""
+        text = json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False)
+        (Path(folder) / FILE).write_text(text, encoding="utf-8")
 
 
-def content(paths: Iterable[Path]) -> dict[Path, str | None]:
-    """Each image's digest of its decoded pixels, or None where it cannot be decoded.
-
-    Two files of the same picture share a digest even if their metadata differ.
-    """
-    paths = list(paths)
-    cv2.setNumThreads(1)
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        return dict(zip(paths, pool.map(_digest, paths), strict=True))
-
-
-def opaque(path: Path) -> io.BytesIO:
-    """The file as it is, or re-encoded on white if it has transparency, which readers differ on."""
-    data = path.read_bytes()
-    if has_alpha(data):
-        _, png = cv2.imencode(".png", decode(data, str(path))[..., ::-1])
-        data = png.tobytes()
-    return io.BytesIO(data)
-
-
-def _digest(path: Path) -> str | None:
-    try:
-        image = decode(path.read_bytes(), str(path))
-    except (UserError, OSError):
+def load(folder: Path) -> Survey | None:
+    """The survey beside a prepared set; None where there is none, as of a generated set."""
+    path = Path(folder) / FILE
+    if not path.is_file():
         return None
-    return hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
+    return Survey(**json.loads(path.read_text(encoding="utf-8", errors="surrogateescape")))
+
+
+def _added(counts) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for part in counts:
+        for label, count in part.items():
+            total[label] = total.get(label, 0) + count
+    return total
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")

@@ -9,6 +9,7 @@ from jaxsent.errors import UserError
 
 COMMANDS = {
     "predict": "say what photographs evoke",
+    "data": "prepare data sets and look at them",
     "export": "write a run's weights for others to read",
 }
 

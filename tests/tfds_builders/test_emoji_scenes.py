@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from jaxsent import data
+from tests.tfds_builders import trees
 from tfds_builders.emoji_scenes import scenes
 from tfds_builders.emoji_scenes.emoji_scenes_dataset_builder import Config
 from tfds_builders.emoji_scenes.glyphs import AFFECTIVE, NEUTRAL
@@ -107,7 +108,7 @@ def tiny(tmp_path_factory):
 
 
 def test_prepared_scenes_equal_composed_ones(tiny):
-    (source,) = [data._source(tiny, "test")]
+    (source,) = [trees.stored(tiny, "test")]
     examples = {e["file"].decode(): e for e in source}
     assert sorted(examples) == [f"test/{i:06d}.jpg" for i in range(32)]
     for index in (0, 13, 31):
@@ -121,9 +122,9 @@ def test_prepared_scenes_equal_composed_ones(tiny):
 
 
 def test_classes_are_balanced_and_splits_differ(tiny):
-    labels = [e["label"] for e in data._source(tiny, "train")]
+    labels = [e["label"] for e in trees.stored(tiny, "train")]
     np.testing.assert_array_equal(np.bincount(labels), [8] * 8)
-    images = [{e["image"] for e in data._source(tiny, split)} for split in ("train", "test")]
+    images = [{e["image"] for e in trees.stored(tiny, split)} for split in ("train", "test")]
     assert len(images[0]) == 64
     assert len(images[1]) == 32
     assert not images[0] & images[1]

@@ -8,6 +8,7 @@ import pytest
 
 from jaxsent import data
 from jaxsent.errors import UserError
+from tests.tfds_builders import trees
 from tfds_builders.oasis.ratings import FOLDS, Rating, read_ratings
 
 HEADER = (
@@ -43,7 +44,7 @@ def folder(tmp_path):
 
 
 def examples(builder, split):
-    return list(data._source(builder, split))
+    return list(trees.stored(builder, split))
 
 
 def test_polarity_thresholds_are_inclusive():
@@ -118,7 +119,7 @@ def test_one_picture_in_two_folds_is_an_error(folder, tmp_path):
     images = folder / "images"
     (images / f"{other.name}.jpg").write_bytes((images / f"{first.name}.jpg").read_bytes())
     with pytest.raises(UserError, match=r"the same picture"):
-        data.prepare("oasis", "fold1", tmp_path / "out", folder)
+        data.prepare("oasis", f"fold{first.fold}", tmp_path / "out", folder)
 
 
 def test_wrong_folder_says_what_was_expected(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from jaxsent.emotions import POLARITY, POSITIVE
+from tfds_builders.card import Card
 from tfds_builders.emoji_scenes import scenes
 
 SPLITS = ("train", "test")
@@ -27,6 +28,15 @@ class Config(tfds.core.BuilderConfig):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """DatasetBuilder for emoji_scenes."""
 
+    CARD = Card(
+        title="generated scenes of emoji in Mikels' eight emotions with exact masks",
+        images=3_000,
+        classes=scenes.CLASSES,
+        layout="",
+        source="Nothing to get: it is drawn here.",
+        homepage="https://openmoji.org/",
+        licence="CC BY-SA 4.0: drawings by OpenMoji, the open-source emoji and icon project.",
+    )
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar = {"1.0.0": "OpenMoji 17."}
     BUILDER_CONFIGS: ClassVar = [
@@ -49,8 +59,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 }
             ),
             supervised_keys=("image", "label"),
-            homepage="https://openmoji.org/",
-            license="CC BY-SA 4.0: drawings by OpenMoji, the open-source emoji and icon project.",
+            homepage=self.CARD.homepage,
+            license=self.CARD.licence,
         )
 
     def _split_generators(self, dl_manager):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxsent.errors import UserError
+from tfds_builders.layouts import text
 
 FOLDS = 5
 # Of 300,000 salts the one whose folds are most alike in positive, negative and neutral photographs.
@@ -37,7 +38,7 @@ class Rating(NamedTuple):
 def read_ratings(path: Path) -> list[Rating]:
     """The rows of OASIS.csv in order. Raises UserError where a column or a number is missing."""
     # splitlines, because the published file ends its lines with carriage returns alone.
-    rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+    rows = list(csv.DictReader(text(path).splitlines()))
     absent = [c for c in COLUMNS if not rows or c not in rows[0]]
     if absent:
         raise UserError(

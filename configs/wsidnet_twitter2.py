@@ -1,0 +1,16 @@
+"""WSIDNet on Twitter II (WSIDNet, Table 1, "Ours": 81.32 %).
+
+    python run.py --config configs/wsidnet_twitter2.py \
+        --config.data.source=FOLDER --config.init.checkpoint=runs/wsidnet_fi
+
+The mean of five folds: wsidnet_twitter2.py:fold2 is the second; each has its own folder of runs/.
+
+Starts from a finished run of configs/wsidnet_fi.py (see wsidnet_transfer). Not measured by us: the
+photographs come from the user.
+"""
+
+from configs import wsidnet_transfer
+
+
+def get_config(part="fold1"):
+    return wsidnet_transfer.get_config(f"twitter2/{part}")

@@ -1,0 +1,189 @@
+"""A folder of one's own: trees and tables, several sets side by side."""
+
+import csv
+import os
+from collections import Counter
+
+import pytest
+from PIL import Image
+
+from jaxsent import data
+from jaxsent.errors import UserError
+from tests.tfds_builders import trees
+from tfds_builders import survey
+from tfds_builders.folder.folder_dataset_builder import Config
+
+
+def pets(root, count=20, classes=("cat", "dog")):
+    for label in classes:
+        for i in range(count):
+            trees.photograph(root / label / f"{i}.jpg", f"{root.name}/{label}/{i}")
+    return root
+
+
+def test_class_folders_are_split(tmp_path):
+    builder = data.prepare("folder", "mypets", tmp_path / "out", pets(tmp_path / "pets"))
+    assert trees.sizes(builder) == {"train": 32, "validation": 2, "test": 6}
+    assert data.class_names(builder) == ["cat", "dog"]
+    for split in ("train", "validation", "test"):
+        labels = trees.labels(builder, split)
+        assert all(file.split("/")[0] == label for file, label in labels.items())
+        assert len(set(Counter(labels.values()).values())) == 1
+        assert {e["polarity"] for e in trees.examples(builder, split).values()} == {-1}
+    assert survey.load(builder.data_dir).expected is None
+
+
+def test_several_sets_side_by_side(tmp_path):
+    out = tmp_path / "out"
+    data.prepare("folder", "mypets", out, pets(tmp_path / "pets"))
+    birds = ("owl", "tit", "wren")
+    data.prepare("folder", "birds", out, pets(tmp_path / "birds", 10, birds))
+    again = data.prepare("folder", "mypets", out)
+    assert data.class_names(again) == ["cat", "dog"]
+    assert data.num_examples(again, "train") == 32
+    assert data.class_names(data.prepare("folder", "birds", out)) == list(birds)
+    batch = next(data.eval_batches(again, "test", batch_size=6, image_size=8, resize=8))
+    assert sorted(batch["label"]) == [0, 0, 0, 1, 1, 1]
+    with pytest.raises(UserError, match="not prepared in .*folder/default"):
+        data.prepare("folder", None, out)
+    with pytest.raises(UserError, match="choose one"):
+        data.prepare("folder", "../up", out, tmp_path / "pets")
+
+
+def test_classes_and_polarity_of_ones_own(tmp_path):
+    root = pets(tmp_path / "pets", classes=("cat", "dog", "eel"))
+    config = Config(name="fond", classes=("dog", "cat", "fox"), polarity={"dog": 1, "cat": 0})
+    builder = data.prepare("folder", config, tmp_path / "out", root)
+    assert data.class_names(builder) == ["dog", "cat", "fox"]
+    for file, example in trees.examples(builder, "train").items():
+        assert example["label"] == (0 if file.startswith("dog") else 1)
+        assert example["polarity"] == (1 if file.startswith("dog") else 0)
+    told = survey.load(builder.data_dir)
+    assert told.missing == ["fox/"]
+    assert told.left_out == {"of other classes": 20}
+    data.prepare("folder", config, tmp_path / "out")
+    other = Config(name="fond", classes=("cat", "dog"))
+    with pytest.raises(UserError, match="prepared in .* with the classes dog, cat, fox"):
+        data.prepare("folder", other, tmp_path / "out")
+
+
+def test_known_emotions_have_a_polarity(tmp_path):
+    root = pets(tmp_path / "in", 4, ("Joy", "Sadness", "hope"))
+    builder = data.prepare("folder", None, tmp_path / "out", root)
+    found = {
+        e["file"].decode().split("/")[0]: e["polarity"] for e in trees.stored(builder, "train")
+    }
+    assert found == {"Joy": 1, "Sadness": 0, "hope": -1}
+
+
+@pytest.mark.parametrize("names", [("train", "val", "test"), ("Training", "validation", "testing")])
+def test_given_splits_are_kept(tmp_path, names):
+    for name, count in zip(names, (3, 1, 2), strict=True):
+        pets(tmp_path / "in" / name, count)
+    (tmp_path / "in" / "__MACOSX").mkdir()
+    builder = data.prepare("folder", None, tmp_path / "out", tmp_path / "in")
+    assert trees.sizes(builder) == {"train": 6, "validation": 2, "test": 4}
+    assert trees.labels(builder, "test")[f"{names[2]}/dog/1.jpg"] == "dog"
+
+
+def write_table(root, rows, header=("Path", "Label", "Split")):
+    with open(root / "my photos.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\r").writerows([header, *rows])
+
+
+def test_a_table_with_odd_names(tmp_path):
+    """Spaces, letters of other alphabets, folders below; carriage returns end the lines."""
+    root = tmp_path / "in"
+    files = ["a b.jpg", "Übung/naïve café.jpg", "写真/笑顔.jpg", "d, e.jpg"]
+    for file in files:
+        trees.photograph(root / file, file)
+    splits = ("train", "Train", "val", "test")
+    rows = [
+        (f, c, s) for f, c, s in zip(files, ("joy ", "noia", "joy", "noia"), splits, strict=True)
+    ]
+    write_table(root, [*rows, ("lost.jpg", "joy", "test")])
+    builder = data.prepare("folder", "mine", tmp_path / "out", root)
+    assert trees.labels(builder, "train") == {"a b.jpg": "joy", "Übung/naïve café.jpg": "noia"}
+    assert trees.labels(builder, "validation") == {"写真/笑顔.jpg": "joy"}
+    assert trees.labels(builder, "test") == {"d, e.jpg": "noia"}
+    told = survey.load(builder.data_dir)
+    assert told.missing == ["lost.jpg"]
+    assert told.layout == "my photos.csv, its split"
+
+
+def test_a_table_without_splits_leads_nowhere_else(tmp_path):
+    root = pets(tmp_path / "in", 10)
+    trees.photograph(tmp_path / "secret.jpg")
+    rows = [(f"{c}/{i}.jpg", c) for c in ("cat", "dog") for i in range(10)]
+    outside = [("../secret.jpg", "cat"), (str(tmp_path / "secret.jpg"), "dog")]
+    write_table(root, [*rows, *outside], ("path", "label"))
+    builder = data.prepare("folder", None, tmp_path / "out", root)
+    assert sum(trees.sizes(builder).values()) == 20
+    assert survey.load(builder.data_dir).refused == ["../secret.jpg"]
+
+
+def test_wrong_tables(tmp_path):
+    root = pets(tmp_path / "in", 2)
+    wrong = {
+        "expected the columns path, label .* found file, label": [("file", "label")],
+        "row 1: expected a path and a label": [("path", "label"), ("cat/0.jpg", "")],
+        "row 1: expected a split of train": [("path", "label", "split"), ("cat/0.jpg", "c", "dev")],
+        "a split in every row or in none": [
+            ("path", "label", "split"), ("cat/0.jpg", "c", "test"), ("dog/0.jpg", "d", ""),
+        ],
+    }  # fmt: skip
+    for message, (header, *rows) in wrong.items():
+        write_table(root, rows, header)
+        with pytest.raises(UserError, match=message):
+            data.prepare("folder", None, tmp_path / "out", root)
+    (root / "other.csv").write_text("path,label\n")
+    with pytest.raises(UserError, match=r"several tables \(my photos.csv, other.csv\)"):
+        data.prepare("folder", None, tmp_path / "out", root)
+    with pytest.raises(UserError, match="no table .*third.csv"):
+        data.prepare("folder", Config(name="x", table="third.csv"), tmp_path / "out", root)
+    (root / "other.csv").write_bytes("path,label\nä.jpg,c\n".encode("latin-1"))
+    with pytest.raises(UserError, match="other.csv: expected text in UTF-8"):
+        data.prepare("folder", Config(name="x", table="other.csv"), tmp_path / "out", root)
+
+
+def test_one_class_is_none(tmp_path):
+    pets(tmp_path / "in", 3, ("cat",))
+    with pytest.raises(UserError, match=r"1 classes \(cat\), two or more"):
+        data.prepare("folder", None, tmp_path / "out", tmp_path / "in")
+
+
+def test_copies_stay_together_and_are_told(tmp_path, caplog):
+    """Every picture in four files: none straddles the splits, which keep their sizes."""
+    root = tmp_path / "in"
+    for label in ("cat", "dog"):
+        for i in range(40):
+            trees.photograph(root / label / f"{i}.png", f"{label}/{i // 4}")
+    with trees.told(caplog):
+        builder = data.prepare("folder", None, tmp_path / "out", root)
+    assert trees.sizes(builder) == {"train": 72, "test": 8}
+    seen = [{e["image"] for e in trees.stored(builder, s)} for s in ("train", "test")]
+    assert [len(images) for images in seen] == [18, 2]
+    assert not seen[0] & seen[1]
+    assert "20 in several files: cat/0.png = cat/1.png = cat/2.png = cat/3.png" in caplog.text
+
+
+def test_what_cannot_be_used_is_left_out_and_told(tmp_path, caplog):
+    root = pets(tmp_path / "in")
+    trees.photograph(tmp_path / "elsewhere.jpg")
+    (root / "cat" / "link.jpg").symlink_to(tmp_path / "elsewhere.jpg")
+    (root / "cat" / "empty.jpg").write_bytes(b"")
+    whole = (root / "dog" / "0.jpg").read_bytes()
+    (root / "dog" / "cut.jpg").write_bytes(whole[:-40])
+    (root / "dog" / "same.jpg").write_bytes((root / "cat" / "3.jpg").read_bytes())
+    with open(os.fsencode(root) + b"/dog/caf\xe9.jpg", "wb") as file:  # no UTF-8
+        Image.fromarray(trees.noise("café")).save(file, "JPEG")
+    with trees.told(caplog):
+        builder = data.prepare("folder", None, tmp_path / "out", root)
+    told = survey.load(builder.data_dir)
+    assert told.refused == ["cat/link.jpg"]
+    assert sorted(told.undecodable) == ["cat/empty.jpg", "dog/cut.jpg"]
+    assert told.contradictory == ["cat/3.jpg = dog/same.jpg (cat, dog)"]
+    assert told.found == sum(trees.sizes(builder).values()) == 40
+    assert "1 refused as links out of the folder: cat/link.jpg" in caplog.text
+    files = {file for split in builder.info.splits for file in trees.labels(builder, split)}
+    assert "dog/caf�.jpg" in files

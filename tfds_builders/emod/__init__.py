@@ -1,0 +1,1 @@
+"""EMOd: photographs with fixations, valence, arousal, dominance and emotion scores."""

@@ -1,0 +1,1 @@
+"""EmotionROI: photographs of six emotions with maps of the regions that evoke them."""

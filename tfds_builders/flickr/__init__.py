@@ -1,0 +1,1 @@
+"""Flickr: half a million photographs labelled by adjective-noun pairs."""

@@ -1,0 +1,1 @@
+"""Flickr CC: photographs whose polarity three workers judged."""

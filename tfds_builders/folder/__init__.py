@@ -1,0 +1,1 @@
+"""Any folder of photographs, as a set of one's own."""

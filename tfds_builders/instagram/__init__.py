@@ -1,0 +1,1 @@
+"""Instagram: photographs whose polarity three workers judged."""

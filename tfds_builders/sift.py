@@ -1,0 +1,74 @@
+"""Open every photograph that a layout names and keep those that can be used."""
+
+import collections
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from jaxsent.errors import UserError
+from tfds_builders import images
+from tfds_builders.found import Item, readable
+from tfds_builders.parallel import ahead
+from tfds_builders.survey import Survey
+
+
+def sift(
+    items: list[Item], root: Path, survey: Survey, track: Callable
+) -> tuple[list[Item], dict[Path, images.Looked]]:
+    """The items that can be used, once each, and what the looks at their files found.
+
+    Left out and told to `survey`: links out of `root`, what does not decode (a map as well as a
+    photograph), and pictures with two labels, under one name or several.
+    """
+    looked, kept, lost = {}, [], {}
+    results = ahead(lambda item: _look(item, root), items)
+    for item, result in zip(items, track(results, "reading", len(items)), strict=True):
+        if isinstance(result, images.Looked):
+            looked[item.path] = result
+            kept.append(item)
+        else:
+            kind, path = result
+            lost[relative(path, root)] = kind
+    survey.undecodable = [name for name, kind in lost.items() if kind == "undecodable"]
+    survey.refused = [name for name, kind in lost.items() if kind == "refused"]
+    kept = _consistent(kept, looked, root, survey)
+    return kept, looked
+
+
+def relative(path: Path, root: Path) -> str:
+    """A file's name inside the user's folder, with slashes, as text."""
+    return readable(Path(os.path.relpath(path, root)).as_posix())
+
+
+def _look(item: Item, root: Path) -> images.Looked | tuple[str, Path]:
+    """What the photograph holds, or why and which of its files cannot be used."""
+    path = item.path
+    try:
+        looked = images.look(path, root)
+        for path in item.maps.values():
+            images.grey(path, root)
+    except UserError:
+        return ("undecodable" if images.inside(path, root) else "refused"), path
+    return looked
+
+
+def _consistent(items: list[Item], looked: dict, root: Path, survey: Survey) -> list[Item]:
+    """Without pictures of several labels and repeated lines; both and duplicates go to `survey`."""
+    labels = collections.defaultdict(set)
+    files = collections.defaultdict(dict)
+    for item in items:
+        digest = looked[item.path].digest
+        labels[digest].add(item.label)
+        files[digest][relative(item.path, root)] = None
+    for digest, names in files.items():
+        if len(labels[digest]) > 1:
+            said = ", ".join(sorted(labels[digest]))
+            survey.contradictory.append(f"{' = '.join(names)} ({said})")
+        elif len(names) > 1:
+            survey.duplicates.append(list(names))
+    consistent = {
+        (item.split, item.path): item
+        for item in items
+        if len(labels[looked[item.path].digest]) == 1
+    }
+    return list(consistent.values())

@@ -1,0 +1,1 @@
+"""Twitter I: photographs of tweets with the polarity on which five workers agreed."""

@@ -1,0 +1,1 @@
+"""Twitter II: photographs of tweets in five partitions."""

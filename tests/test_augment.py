@@ -80,6 +80,97 @@ def test_decode_names_the_file(data):
         augment.decode(data, "holiday.jpg")
 
 
+def photograph(height, width, seed=0):
+    """Shapes of several sizes with edges and grain, as JPEG of quality 90 and 4:2:0."""
+    rng = np.random.default_rng(seed)
+    image = np.zeros((height, width, 3), np.float32)
+    for cells in (4, 16, 64):
+        coarse = rng.uniform(0, 80, (cells, cells, 3)).astype(np.float32)
+        image += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    cv2.circle(image, (width // 2, height // 2), height // 4, (250, 40, 90), -1)
+    image += rng.normal(0, 3, image.shape)
+    return saved(
+        Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)), format="JPEG", quality=90
+    )
+
+
+def averaged(image, size):
+    """Area averaging by its definition -> (size, size, 3) float64."""
+
+    def weights(length):
+        edges = np.arange(size + 1) * length / size
+        low, high = edges[:-1, None], edges[1:, None]
+        pixels = np.arange(length)
+        cover = np.minimum(high, pixels + 1) - np.maximum(low, pixels)
+        return np.clip(cover, 0, None) * size / length
+
+    h, w = image.shape[:2]
+    return np.einsum("oh,hwc,pw->opc", weights(h), image.astype(float), weights(w), optimize=True)
+
+
+@pytest.mark.parametrize(
+    ("box", "factor"),
+    [
+        ((3, 5, 63, 200), 1),
+        ((0, 0, 301, 403), 4),
+        ((7, 11, 129, 150), 2),
+        ((33, 1, 268, 290), 4),
+        ((1, 1, 128, 128), 2),
+    ],
+)
+def test_crop_of_a_large_box_is_decoded_small(box, factor):
+    """It stays within 2.5 levels of 255 of the exact average over its box, in the mean."""
+    data = photograph(301, 403)
+    part, cut, shape = augment.decode_crop(data, lambda h, w: box, 64)
+    assert shape == (301, 403)
+    assert all(0 <= a - b < factor for a, b in zip(box[:2], cut[:2]))
+    assert all(0 <= a - b < factor for a, b in zip(box[2:], cut[2:]))
+    assert part.shape == (cut[2] // factor, cut[3] // factor, 3)
+    whole = augment.crop(augment.decode(data), cut)
+    if factor == 1:
+        np.testing.assert_array_equal(part, whole)
+        return
+    error = np.abs(augment.resize(part, 64, 64) - averaged(whole, 64))
+    assert error.mean() < 2.5
+    assert np.quantile(error, 0.99) < 12
+
+
+@pytest.mark.parametrize("kind", ["png", "exif", "grey", "comment"])
+def test_any_file_has_the_crop_of_its_upright_picture(kind):
+    image = Image.fromarray(smooth(40, 64))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = {
+        "png": lambda: saved(image, format="PNG"),
+        "exif": lambda: saved(image, format="JPEG", exif=exif),
+        "grey": lambda: saved(image.convert("L"), format="JPEG"),
+        "comment": lambda: saved(image, format="JPEG", comment=b"x" * 300, progressive=True),
+    }[kind]()
+    box = (2, 3, 30, 20)
+    part, cut, shape = augment.decode_crop(data, lambda h, w: box, 16)
+    whole = augment.decode(data)
+    assert shape == whole.shape[:2] == ((64, 40) if kind == "exif" else (40, 64))
+    assert cut == box
+    np.testing.assert_array_equal(part, augment.crop(whole, box))
+
+
+def test_crop_of_a_broken_file_names_it():
+    for data in (b"", b"\xff\xd8\xff", photograph(64, 64)[:300]):
+        with pytest.raises(UserError, match=r"holiday.jpg"):
+            augment.decode_crop(data, lambda h, w: (0, 0, h, w), 8, "holiday.jpg")
+
+
+@pytest.mark.parametrize("size", [(64, 64), (100, 33), (75, 100)])
+def test_resize_down_is_the_exact_average(size):
+    image = augment.decode(photograph(150, 200))
+    found = augment.resize(image, *size)
+    assert found.dtype == np.uint8
+    if size[0] == size[1]:
+        assert np.abs(found - averaged(image, 64)).max() <= 0.51
+    grey = augment.resize(np.ascontiguousarray(image[..., 0]), *size)
+    np.testing.assert_array_equal(grey, found[..., 0])
+
+
 def test_decode_region_keeps_8_bits_and_scales_16():
     eight = np.arange(256, dtype=np.uint8).reshape(16, 16)
     _, png = cv2.imencode(".png", eight)
@@ -131,7 +222,7 @@ def test_points_neither_blend_nor_vanish(size):
     for row in range(30):
         for column in range(50):
             if points[row, column] == 200:
-                expected[math.floor(row / 30 * size[0]), math.floor(column / 50 * size[1])] = 255
+                expected[row * size[0] // 30, column * size[1] // 50] = 255
     np.testing.assert_array_equal(augment.resize_points(points, *size), expected)
     assert expected.any()
 

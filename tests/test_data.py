@@ -112,9 +112,9 @@ def test_epochs_are_complete_and_differ(builder):
 
 def test_no_augmentation_is_a_plain_resize(builder):
     """The whole image: area 1 and ratio 1 of a square, never mirrored."""
-    options = dict(scale=(1, 1), ratio=(1, 1), flip=0.0)
-    (batch,) = take(data.train_batches(builder, "train", **TRAIN, **options), 1)
-    plain = data.eval_batches(builder, "train", batch_size=64, image_size=40, resize=40)
+    options = TRAIN | dict(image_size=128, scale=(1, 1), ratio=(1, 1), flip=0.0)
+    (batch,) = take(data.train_batches(builder, "train", **options), 1)
+    plain = data.eval_batches(builder, "train", batch_size=64, image_size=128, resize=128)
     whole = next(plain)
     images = dict(zip(whole["file"], whole["image"], strict=True))
     for file, image in zip(batch["file"], batch["image"], strict=True):

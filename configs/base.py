@@ -12,14 +12,15 @@ def get_config() -> ConfigDict:
     c.seed = 0  # initial weights, order of the images, augmentation and dropout
 
     c.model = m = ConfigDict()
-    m.name = "wsidnet"  # wsidnet, wscnet, classifier (the plain backbone)
+    m.name = "wsidnet"  # wsidnet, wscnet, classifier (the plain backbone); maps by labels alone:
+    # cam, wildcat, spn; by true maps, see data.map: fcnel, casnet
     m.backbone = "vgg16"  # vgg16, alexnet, resnet18/34/50/101, efficientnet_lite0
     m.num_classes = 2  # K, classes of the classification branch
     m.detect_classes = 8  # C, classes of the detection branch and nodes of the graph
     m.tap = config_dict.placeholder(str)  # the feature map F; unset: the backbone's own
     m.freeze = "none"  # none; statistics: batch norm as loaded; backbone: all of it as loaded
     m.dtype = "float32"  # of the computation: float32 or bfloat16; parameters stay float32
-    m.maps_per_class = 4  # k of the cross-spatial pooling
+    m.maps_per_class = 4  # k of the cross-spatial pooling, M of wildcat
     m.pooling = "max"  # max (papers) or avg (the first author's notebook)
     m.map_weights = "raw"  # of the sentiment map: raw v (WSCNet Eq. 3) or softmax
     m.map_mean = False  # divide the sentiment map by C (the first author's notebook)
@@ -30,6 +31,9 @@ def get_config() -> ConfigDict:
     m.readout = "mean"  # wsidnet: mean, flatten or max over the nodes
     m.holistic = "project"  # F_h on a backbone without fully-connected layers: project or pool
     m.head = "linear"  # wsidnet: linear or mlp (4096 → 2048 → K)
+    m.kmax = 0.2  # wildcat: highest places that are averaged; below 1 a share, else their number
+    m.kmin = 0.2  # wildcat: lowest places
+    m.alpha = 0.7  # wildcat: weight of the lowest
 
     c.init = i = ConfigDict()
     i.weights = ""  # ImageNet weights: a .safetensors/.pth file, or efficientnet_lite0
@@ -53,6 +57,7 @@ def get_config() -> ConfigDict:
     d.image_size = 224  # side of the network's input, in pixels; 0: as the weights were trained
     d.class_target = "polarity"  # label or polarity, for the classification branch
     d.detect_target = "label"  # label or polarity, for the detection branch
+    d.map = ""  # region or fixation_map, the true map that fcnel and casnet learn
 
     c.augment = a = ConfigDict()
     a.scale = (0.08, 1.0)  # area of the random crop
@@ -89,5 +94,8 @@ def get_config() -> ConfigDict:
     e.batch_size = 64
     e.resize = 256  # shorter side before the crop, in pixels
     e.ten_crop = True  # four corners, centre and their mirrors; the single view is always reported
-    e.examples = 12  # right and wrong images shown in the report, each
+    e.examples = 12  # best, worst and random images shown in the report, each
+    e.compare = ("centre_box", "random")  # maps scored beside the network's own, where regions or
+    # fixations are: predicted_class, itti_koch, gbvs, … (jaxsent/baselines/saliency.py)
+    e.maps = ""  # a folder for every map of the split, as 16-bit PNG and .npy
     return c.lock()

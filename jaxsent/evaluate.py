@@ -1,22 +1,23 @@
 """Evaluation of one split: every image once, numbers, examples and the report."""
 
-import csv
 import math
 import platform
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
 import rich.progress
 
-from jaxsent import data, experiment, report, scoring, sharding, steps
+from jaxsent import cam, data, experiment, map_files, maps, report, scoring, sharding, steps
 from jaxsent.checkpoint import Checkpoints
 from jaxsent.errors import UserError
+from jaxsent.examples import Examples
 from jaxsent.logbook import console, read
-from jaxsent.metrics import detection
+from jaxsent.report import rows
 
 
 def run(config, workdir: Path) -> dict:
@@ -54,7 +55,7 @@ def evaluate(task, variables, workdir: Path, step: int, train_seconds: float = 0
     """
     began = time.perf_counter()
     config = task.config
-    outputs, examples = collect(task, variables)
+    collected = collect(task, variables)
     results = {
         "model": config.model.name,
         "backbone": config.model.backbone,
@@ -63,7 +64,7 @@ def evaluate(task, variables, workdir: Path, step: int, train_seconds: float = 0
         "step": step,
         "classes": task.classes,
         "detect_classes": task.detect_classes,
-        **scoring.score(task, outputs),
+        **scoring.score(task, collected.outputs, collected.maps),
     }
     results["seconds"] = time.perf_counter() - began
     if jax.process_index() == 0:
@@ -72,31 +73,48 @@ def evaluate(task, variables, workdir: Path, step: int, train_seconds: float = 0
             title=f"{report.network(results)} on {config.data.name}",
             results=results,
             curves=read(workdir / "metrics.jsonl"),
-            examples=examples,
+            examples=collected.examples,
             config=config.to_dict(),
             environment=_environment(train_seconds),
         )
-        _write_predictions(workdir / "report" / "predictions.csv", task, outputs)
+        rows.write_predictions(workdir / "report" / "predictions.csv", task, collected.outputs)
+        rows.write_maps(workdir / "report" / "maps.csv", collected.maps, collected.outputs)
         console.print(_summary(results) + f"\nreport: {page}", soft_wrap=True)
     return results
 
 
 def accuracy_and_loss(task, variables, split: str) -> tuple[float, float]:
     """Accuracy and class loss of a single view of every image of `split`."""
-    outputs, _ = collect(task, variables, split, brief=True)
+    outputs = collect(task, variables, split, brief=True).outputs
     scores = scoring.class_scores(outputs["class_probabilities"], outputs["truth"])
     return scores["accuracy"], scores["loss"]
 
 
-def collect(task, variables, split=None, brief=False):
-    """Runs the network over a split -> ({name: (N, …) array}, examples).
+class Collected(NamedTuple):
+    """What a network said of a split of N images.
 
-    `brief` reads single views and neither regions nor examples. On several hosts each reads its
+    Attributes:
+      outputs: {name: (N, …) array} of steps.predict_step without the maps; truth and detect_truth
+        (N,), file (N, 256) uint8, and the scores of maps.rows.
+      maps: names of the M maps that were scored.
+      examples: for the report.
+    """
+
+    outputs: dict[str, np.ndarray]
+    maps: tuple[str, ...]
+    examples: list[report.Example]
+
+
+def collect(task, variables, split=None, brief=False) -> Collected:
+    """Runs the network over a split.
+
+    `brief` reads single views, and neither regions nor examples. On several hosts each reads its
     share and all get the whole; examples come from the first host's share.
     """
     config = task.config
     split = split or config.data.test_split
-    with_region = not brief and "region" in task.builder.info.features
+    maps.check(config.eval.compare)
+    truths = () if brief else tuple(t for t in maps.TRUTHS if t in task.builder.info.features)
     batches = data.eval_batches(
         task.builder,
         split,
@@ -104,19 +122,20 @@ def collect(task, variables, split=None, brief=False):
         image_size=config.data.image_size,
         resize=config.eval.resize,
         ten_crop=config.eval.ten_crop and not brief,
-        maps=("region",) if with_region else (),
+        maps=truths,
         workers=config.data.workers,
         enlarging=task.preprocessing.interpolation,
         process_index=jax.process_index(),
         process_count=jax.process_count(),
     )
+    explained = tuple(n for n in config.eval.compare if n in cam.MAPS and truths)
     predict = jax.jit(
-        steps.predict_step(task.model, task.preprocessing),
+        steps.predict_step(task.model, task.preprocessing, explained),
         out_shardings=sharding.by_batch(task.mesh),
     )
-    kept = Examples(task, config.eval.examples)
-    rng = np.random.default_rng(config.seed)
-    collected = []
+    kept = Examples(task.classes, 0 if brief else config.eval.examples, config.seed)
+    write = config.eval.maps and not brief
+    collected, names = [], ()
     count = math.ceil(data.num_examples(task.builder, split) / config.eval.batch_size)
     bar = rich.progress.track(
         batches, f"evaluating {split}", total=count, console=console,
@@ -128,69 +147,19 @@ def collect(task, variables, split=None, brief=False):
         out["truth"] = batch[config.data.class_target]
         out["detect_truth"] = batch[config.data.detect_target]
         out["mask"] = batch["mask"]
-        out["file"] = np.array([f.encode() for f in batch["file"]], "S256").view(np.uint8)
-        out["file"] = out["file"].reshape(-1, 256)
-        if with_region:
-            region = batch["region"]
-            shapes = [r.shape for r in region]
-            if "sentiment_map" in out:
-                out["rows"] = scoring.map_rows(out["sentiment_map"], region)
-                out["centre_box_rows"] = scoring.map_rows(map(detection.centre_box, shapes), region)
-                chance = [detection.random_map(s, rng) for s in shapes]
-                out["random_rows"] = scoring.map_rows(chance, region)
-        if not brief:
-            kept.offer(batch, out)
-        collected.append({k: v for k, v in out.items() if k not in ("class_maps", "sentiment_map")})
+        out["file"] = rows.as_bytes(batch["file"])
+        kept.offer(batch, out)
+        if truths:
+            names = maps.scored(out, config.eval.compare)
+            out |= maps.rows(names, batch, out, config.seed)
+        if write:
+            map_files.write(Path(config.eval.maps), batch, out, task.map_classes)
+        images = {"class_maps", "sentiment_map", *explained}
+        collected.append({k: v for k, v in out.items() if k not in images})
     outputs = {k: np.concatenate([c[k] for c in collected]) for k in collected[0]}
     outputs = sharding.gather(outputs)
     real = outputs.pop("mask")
-    return {k: v[real] for k, v in outputs.items()}, kept.examples
-
-
-class Examples:
-    """Keeps the first right and wrong images, `most` of each, evenly over the classes."""
-
-    def __init__(self, task, most: int):
-        self.task, self.most = task, most
-        self.share = math.ceil(most / max(len(task.classes), 1))
-        self.examples, self.taken = [], {}
-
-    def offer(self, batch, out) -> None:
-        """Takes what it needs of one batch (this host's part)."""
-        images = batch["image"][:, -1] if batch["image"].ndim == 5 else batch["image"]
-        for i in np.flatnonzero(batch["mask"] & (out["truth"] >= 0)):
-            probabilities, truth = out["class_probabilities"][i], int(out["truth"][i])
-            guess = int(probabilities.argmax())
-            right = guess == truth
-            total = sum(n for (r, _), n in self.taken.items() if r == right)
-            if total >= self.most or self.taken.get((right, truth), 0) >= self.share:
-                continue
-            self.taken[right, truth] = self.taken.get((right, truth), 0) + 1
-            self.examples.append(
-                report.Example(
-                    image=images[i],
-                    sentiment_map=out["sentiment_map"][i] if "sentiment_map" in out else None,
-                    class_maps=out["class_maps"][i] if "class_maps" in out else None,
-                    region=batch["region"][i] if "region" in batch else None,
-                    label=self.task.classes[truth],
-                    prediction=self.task.classes[guess],
-                    probability=float(probabilities[guess]),
-                    probabilities=probabilities,
-                    file=str(batch["file"][i]),
-                )
-            )
-
-
-def _write_predictions(path: Path, task, outputs) -> None:
-    """One line an image: file, label, prediction and the probability of every class."""
-    decided = outputs.get("ten_crop", outputs["class_probabilities"])
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "label", "prediction", *task.classes])
-        for name, truth, row in zip(outputs["file"], outputs["truth"], decided, strict=True):
-            label = task.classes[truth] if truth >= 0 else ""
-            text = name.tobytes().rstrip(b"\0").decode(errors="replace")
-            writer.writerow([text, label, task.classes[row.argmax()], *(f"{p:.5f}" for p in row)])
+    return Collected({k: v[real] for k, v in outputs.items()}, names, kept.chosen())
 
 
 def _environment(train_seconds: float) -> dict:
@@ -219,10 +188,16 @@ def _summary(results) -> str:
     for name in ("accuracy", "ten_crop_accuracy", "polarity_accuracy", "detection_accuracy"):
         if results.get(name) is not None:
             lines.append(f"  {name.replace('_', ' '):20s} {interval(name)}")
-    if results.get("sentiment_map"):
-        maps = results["sentiment_map"]
+    found = results.get("sentiment_map") or {}
+    if found.get("f") is not None:
         rest = ", ".join(
-            f"{k.replace('_', ' ')} {v['f']:.3f}" for k, v in maps["baselines"].items()
+            f"{k.replace('_', ' ')} {v['f']:.3f}" for k, v in found["baselines"].items()
         )
-        lines.append(f"  {'sentiment map F':20s} {maps['f']:.3f} ({rest})")
+        lines.append(f"  {'sentiment map F':20s} {found['f']:.3f} ({rest})")
+    attention = results.get("attention") or {}
+    if attention.get("cc") is not None:
+        rest = ", ".join(
+            f"{k.replace('_', ' ')} {v['cc']:.3f}" for k, v in attention["baselines"].items()
+        )
+        lines.append(f"  {'attention CC':20s} {attention['cc']:.3f} ({rest})")
     return "\n".join(lines)

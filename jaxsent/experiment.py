@@ -14,6 +14,7 @@ from jaxsent import data, emotions, models, pretrained, sharding
 from jaxsent.checkpoint import check_shapes, read_run
 from jaxsent.errors import UserError
 from jaxsent.logbook import console
+from jaxsent.run_folder import network, read_config  # noqa: F401
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Experiment:
     classes: tuple[str, ...]
     detect_classes: tuple[str, ...]
     preprocessing: pretrained.Preprocessing
+
+    @property
+    def map_classes(self) -> tuple[str, ...]:
+        """Names of the class maps: the detection branch's, or the classes where there is none."""
+        return self.detect_classes or self.classes
 
     @property
     def class_polarity(self) -> np.ndarray:
@@ -88,22 +94,6 @@ def input_of(config, workdir: Path | None) -> pretrained.Preprocessing:
     return expected._replace(**chosen)
 
 
-def network(config):
-    """`config.model` -> the Linen module; keys that this kind of network lacks are left aside."""
-    options = {k: v for k, v in config.items() if k not in ("name", "num_classes", "backbone")}
-    kind = models.options(config.name)
-    options = {k: v for k, v in options.items() if k in kind}
-    if config.dtype not in ("float32", "bfloat16"):
-        raise UserError(f"model.dtype={config.dtype!r}: expected float32 or bfloat16.")
-    options["dtype"] = jnp.dtype(config.dtype)
-    if config.name not in models.NETWORKS:
-        raise UserError(
-            f"model.name={config.name!r}: expected one of {', '.join(models.NETWORKS)}; "
-            "a backbone alone is model.name=classifier with model.backbone."
-        )
-    return models.build(config.name, config.num_classes, config.backbone, **options)
-
-
 def check(config) -> None:
     """Raises UserError for values that no later step would explain as well."""
     sharding.check_batch_size("train.batch_size", config.train.batch_size, config.train.accumulate)
@@ -121,6 +111,7 @@ def check(config) -> None:
             raise UserError(f"{path}={config[section][key]!r}: expected {' or '.join(allowed)}.")
     if config.loss.detect == "polarity" and config.data.detect_target != "polarity":
         raise UserError("loss.detect=polarity needs data.detect_target=polarity.")
+    _check_map(config)
     run = config.init.checkpoint
     if run and not (Path(run) / "checkpoints").is_dir():
         raise UserError(
@@ -132,6 +123,26 @@ def check(config) -> None:
         raise UserError(
             f"eval.resize={config.eval.resize} is smaller than data.image_size="
             f"{config.data.image_size}, which is cut from it; set it to at least that."
+        )
+
+
+def _check_map(config) -> None:
+    """Supervised networks need a map to learn; others take none."""
+    name, supervised = config.model.name, config.model.name in models.SUPERVISED
+    if supervised and not config.data.map:
+        raise UserError(
+            f"model.name={name} learns from true maps: set data.map=region, or "
+            "data.map=fixation_map where the set has fixations."
+        )
+    if config.data.map and not supervised:
+        raise UserError(
+            f"data.map={config.data.map}: model.name={name} learns from labels alone; set "
+            f"data.map= or model.name to one of {', '.join(models.SUPERVISED)}."
+        )
+    if supervised and config.data.validation_split:
+        raise UserError(
+            f"data.validation_split picks the best checkpoint by accuracy, and model.name={name} "
+            "has no classes; set data.validation_split= and the last checkpoint counts."
         )
 
 
@@ -194,7 +205,7 @@ def _from_run(run: Path, scope: str, variables: dict) -> dict:
 def _detect_classes(config, target_names) -> tuple[str, ...]:
     """Names of the detection branch's classes, checked against what it learns from."""
     wanted = config.model.detect_classes
-    if config.model.name == "classifier":
+    if "detect_classes" not in models.options(config.model.name):
         return ()
     if config.loss.detect == "polarity":
         graphs = {len(g): g for g in (emotions.MIKELS, emotions.EMOTIONROI, emotions.POLARITY)}
@@ -212,14 +223,6 @@ def _detect_classes(config, target_names) -> tuple[str, ...]:
             f"{len(target_names)}, or loss.detect=polarity with data.detect_target=polarity."
         )
     return tuple(target_names)
-
-
-def read_config(run: Path) -> dict:
-    """config.json of a run's folder. Raises UserError where there is none."""
-    path = run / "config.json"
-    if not path.is_file():
-        raise UserError(f"{run}: expected a run's folder with config.json in it.")
-    return json.loads(path.read_text())
 
 
 def write_config(experiment: Experiment, workdir: Path) -> None:

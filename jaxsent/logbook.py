@@ -60,7 +60,9 @@ class Logbook:
         self.file.write(json.dumps({"step": step, "split": split, **finite}) + "\n")
         for name, value in values.items():
             self.events.add_scalar(f"{split}/{name}", value, step)
-        text = f"loss {values['loss']:.3f}  accuracy {values['accuracy']:.3f}"
+        text = f"loss {values['loss']:.3f}"
+        if "accuracy" in values:
+            text += f"  accuracy {values['accuracy']:.3f}"
         if "images_per_second" in values:
             text += f"  {values['images_per_second']:.0f} images/s"
         if split == "train":

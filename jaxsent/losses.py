@@ -1,7 +1,8 @@
-"""The joint loss (WSCNet Eq. 7, WSIDNet Eq. 7), each term a value per image."""
+"""The joint loss (WSCNet Eq. 7, WSIDNet Eq. 7) and that of true maps, each a value per image."""
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 Array = jax.Array
@@ -28,27 +29,66 @@ def polarity_loss(logits: Array, polarity: Array, class_polarity: Array) -> Arra
     return jax.nn.logsumexp(logits, axis=-1) - log_mass
 
 
+def map_loss(out: dict[str, Array], truth: Array) -> Array:
+    """Distance of a network's map from the true one, at the network's resolution.
+
+    Args:
+      out: of a supervised network. With "map_logits" (B, h, w) the mean over the places of the
+        cross-entropy of their sigmoid (CASNet), else half the mean square of "sentiment_map" minus
+        truth (FCNEL).
+      truth: (B, H, W) uint8, 0..255.
+
+    Returns:
+      (B,)
+    """
+    found = out.get("map_logits", out["sentiment_map"])
+    truth = area_resize(truth.astype(jnp.float32) / 255, *found.shape[1:])
+    if "map_logits" in out:
+        return optax.sigmoid_binary_cross_entropy(found, truth).mean((1, 2))
+    return jnp.square(found - truth).mean((1, 2)) / 2
+
+
+def area_resize(maps: Array, height: int, width: int) -> Array:
+    """(B, H, W) -> (B, height, width): each cell the mean of the area it covers."""
+
+    def shares(cells: int, pixels: int) -> np.ndarray:
+        edges = np.linspace(0, pixels, cells + 1)
+        low, high = edges[:-1, None], edges[1:, None]
+        left = np.arange(pixels)[None]
+        covered = np.minimum(high, left + 1) - np.maximum(low, left)
+        return (np.maximum(covered, 0) * (cells / pixels)).astype(np.float32)
+
+    rows, columns = shares(height, maps.shape[1]), shares(width, maps.shape[2])
+    return jnp.einsum("iy,jx,byx->bij", rows, columns, maps, precision=jax.lax.Precision.HIGHEST)
+
+
 def joint_loss(
     out: dict[str, Array],
     class_target: Array,
     detect_target: Array,
     class_polarity: Array,
+    map_target: Array | None = None,
     *,
     class_weight: float,
     detect_weight: float,
     detect: str,
 ) -> dict[str, Array]:
-    """L = class_weight · L_class + detect_weight · L_detect.
+    """L = class_weight · L_class + detect_weight · L_detect, or L_map of a supervised network.
 
     Args:
-      out: of the network; without "detect_logits" there is no second term.
+      out: of the network; without "detect_logits" there is no second term, and without
+        "class_logits" `map_loss` alone.
       class_target: (B,) labels of the classification branch.
       detect_target: (B,) labels of the detection branch, polarities for `detect` "polarity".
       class_polarity: (C,) for `detect` "polarity".
+      map_target: (B, H, W) uint8, the true maps.
 
     Returns:
-      {"loss", "class_loss", "detect_loss"}, each (B,).
+      {"loss", "class_loss", "detect_loss"} or {"loss", "map_loss"}, each (B,).
     """
+    if "class_logits" not in out:
+        loss = map_loss(out, map_target)
+        return {"map_loss": loss, "loss": loss}
     terms = {"class_loss": cross_entropy(out["class_logits"], class_target)}
     total = class_weight * terms["class_loss"]
     if "detect_logits" in out and detect_weight:

@@ -10,29 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxsent import augment, photograph
+from jaxsent import augment, engines, photograph
+from jaxsent.card import Card
 from jaxsent.errors import UserError
 from jaxsent.prediction import Prediction, polarity_of
 
 BATCH = 32  # photographs at a time in a stream
-
-
-class Card(NamedTuple):
-    """What a model file says of itself, beside its weights.
-
-    Attributes:
-      classes: K names of the classification branch.
-      emotions: C names of the detection branch, none without one.
-      resize: pixels of the shorter side before the crop.
-      image_size: side of the central crop that the network sees.
-      interpolation: for enlarging.
-    """
-
-    classes: tuple[str, ...]
-    emotions: tuple[str, ...]
-    resize: int
-    image_size: int
-    interpolation: str
 
 
 class Predictor:
@@ -117,12 +100,13 @@ class Predictor:
         probabilities = out["class_probabilities"]
         order = np.argsort(-probabilities, kind="stable")
         maps = np.moveaxis(out["class_maps"], -1, 0) if "class_maps" in out else ()
+        mapped = emotions or classes  # without a detection branch maps are of the classes
         return Prediction(
             labels=tuple(classes[i] for i in order),
             probabilities=probabilities[order],
             polarity=polarity_of(classes, probabilities),
             sentiment_map=out.get("sentiment_map"),
-            class_maps=dict(zip(emotions, maps)),
+            class_maps=dict(zip(mapped, maps)),
             emotions=dict(zip(emotions, map(float, out.get("detect_probabilities", ())))),
             photo=view.photo,
             box=view.box,
@@ -153,47 +137,27 @@ def look(photo, card: Card) -> View:
       UserError: it cannot be read.
     """
     began = time.perf_counter()
-    image = photograph.read(photo)
-    resized = augment.resize_shorter(image, card.resize, card.interpolation)
-    scale = min(image.shape[:2]) / card.resize
+    image, (h, w) = photograph.read_near(photo, card.resize)
+    short = min(h, w)
+    resized = augment.resize(
+        image, card.resize * h // short, card.resize * w // short, card.interpolation
+    )
+    scale = short / card.resize
     box = tuple(round(v * scale) for v in augment.centre_box(resized, card.image_size))
     pixels = augment.centre_crop(resized, card.image_size)
     return View(photo, pixels, box, time.perf_counter() - began)
 
 
-def load(model: str | Path) -> Predictor:
-    """A predictor of a run's best checkpoint.
+def load(model: str | Path, engine: str = "auto") -> Predictor:
+    """A predictor of a trained network. Programs that JAX compiles for it are kept for next time.
 
     Args:
-      model: a run's folder.
+      model: a run's folder, for its best checkpoint; a `.jaxexport`, `.onnx` or `.safetensors` that
+        `jaxsent export` wrote; a folder that `jaxsent push` wrote; or "hf:OWNER/NAME".
+      engine: "auto", "jax" or "onnx", see engines.start.
 
     Raises:
-      UserError: there is no finished run.
+      UserError: there is no such model, it is damaged, or the engine cannot run it.
     """
-    return _from_run(Path(model).expanduser())
-
-
-def _from_run(run: Path) -> Predictor:
-    import jax
-    from ml_collections import ConfigDict
-
-    from jaxsent import experiment, steps
-    from jaxsent.checkpoint import read_run
-    from jaxsent.pretrained import preprocessing
-
-    config = experiment.read_config(run)
-    network = experiment.network(ConfigDict(config["model"]))
-    variables = read_run(run, jax.sharding.SingleDeviceSharding(jax.local_devices()[0]))
-    step = jax.jit(steps.predict_step(network, preprocessing(run, config["model"]["backbone"])))
-    return Predictor(card_of(config), lambda images: jax.device_get(step(variables, images)))
-
-
-def card_of(config: dict) -> Card:
-    """config.json of a run -> its card."""
-    return Card(
-        classes=tuple(config["labels"]["classes"]),
-        emotions=tuple(config["labels"]["emotions"]),
-        resize=config["eval"]["resize"],
-        image_size=config["data"]["image_size"],
-        interpolation=config["input"]["interpolation"],
-    )
+    started = engines.start(model, engine)
+    return Predictor(started.card, started.network)

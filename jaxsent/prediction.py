@@ -52,6 +52,18 @@ class Prediction:
         """(H, W, 3) uint8, read again: predictions of many photographs hold none of them."""
         return photograph.read(self.photo)
 
+    def to_dict(self) -> dict:
+        """What JSON has of it: names and numbers, no maps."""
+        chances = zip(self.labels, self.probabilities, strict=True)
+        said = {
+            "label": self.label,
+            "polarity": self.polarity,
+            "probabilities": {name: round(float(p), 6) for name, p in chances},
+        }
+        if self.emotions:
+            said["emotions"] = {name: round(p, 6) for name, p in self.emotions.items()}
+        return said | {"seconds": round(self.seconds, 4)}
+
     def overlay(self, emotion: str | None = None) -> np.ndarray:
         """(H, W, 3) uint8: the photograph with a map laid over the part that was seen.
 

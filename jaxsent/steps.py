@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxsent import cam
 from jaxsent.losses import joint_loss, masked_mean
 from jaxsent.state import TrainState
 
@@ -28,7 +29,8 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing):
       class_polarity: (C,) polarities of the detection branch's classes.
       preprocessing: mean and std that the weights expect.
 
-    The batch holds `image` (B, S, S, 3) uint8, `label` and `polarity` (B,) int32 and `mask` (B,).
+    The batch holds `image` (B, S, S, 3) uint8, `label` and `polarity` (B,) int32, `mask` (B,) and,
+    for a supervised network, the map (B, S, S) uint8 that `data.map` names.
     The metrics are scalars: means over the batch. With `train.accumulate` = A the batch is cut into
     A parts, each a forward and backward pass with its own batch-norm statistics, and the gradients
     are averaged.
@@ -44,8 +46,10 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing):
         )  # fmt: skip
         truth = batch[config.data.class_target]
         detect_truth = batch[config.data.detect_target]
-        terms = joint_loss(out, truth, detect_truth, class_polarity, **weights)
-        terms["accuracy"] = (out["class_logits"].argmax(-1) == truth).astype(jnp.float32)
+        true_map = batch.get(config.data.map)
+        terms = joint_loss(out, truth, detect_truth, class_polarity, true_map, **weights)
+        if "class_logits" in out:
+            terms["accuracy"] = (out["class_logits"].argmax(-1) == truth).astype(jnp.float32)
         metrics = {name: masked_mean(values, batch["mask"]) for name, values in terms.items()}
         return metrics["loss"], (updated.get("batch_stats", {}), metrics)
 
@@ -96,15 +100,17 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing):
     return step
 
 
-def predict_step(model, preprocessing):
+def predict_step(model, preprocessing, explained: tuple[str, ...] = ()):
     """Makes `step(variables, image) -> predictions`, to be jitted.
 
     `image` is (B, S, S, 3) uint8, or (B, 5, S, S, 3) with the centre crop last: then
     "ten_crop" is the mean of the class probabilities over the five crops and their mirrors
     (WSCNet IV-B1), and all else is of the centre crop.
 
-    Predictions: class_probabilities (B, K), and where the network has them detect_probabilities
-    (B, C), class_maps (B, h, w, C), sentiment_map (B, h, w), ten_crop (B, K).
+    Predictions, each where the network has it: class_probabilities (B, K), detect_probabilities
+    (B, C), class_maps (B, h, w, C), or K of a network without a detection branch, sentiment_map
+    (B, h, w), ten_crop (B, K); and for every name of `explained`, of cam.MAPS, its map (B, h, w) of
+    the predicted class.
     """
 
     def step(variables, image):
@@ -112,13 +118,17 @@ def predict_step(model, preprocessing):
         flat = image.reshape(-1, *image.shape[-3:])
         images = normalise(flat, preprocessing.mean, preprocessing.std)
         out = model.apply(variables, images)
-        probabilities = jax.nn.softmax(out["class_logits"])
         centre = slice(crops - 1, None, crops)
-        result = {"class_probabilities": probabilities[centre]}
+        result = {k: out[k][centre] for k in ("class_maps", "sentiment_map") if k in out}
         if "detect_logits" in out:
             result["detect_probabilities"] = jax.nn.softmax(out["detect_logits"][centre])
-            result["class_maps"] = out["class_maps"][centre]
-            result["sentiment_map"] = out["sentiment_map"][centre]
+        if "class_logits" not in out:
+            return result
+        probabilities = jax.nn.softmax(out["class_logits"])
+        result["class_probabilities"] = probabilities[centre]
+        for name in explained:
+            classes = out["class_logits"][centre].argmax(-1)
+            result[name] = cam.MAPS[name](model, variables, images[centre], classes)
         if crops > 1:
             mirrored = model.apply(variables, images[:, :, ::-1])["class_logits"]
             both = (probabilities + jax.nn.softmax(mirrored)) / 2

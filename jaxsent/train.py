@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxsent import data, evaluate, experiment, optim, sharding, steps
 from jaxsent.checkpoint import Checkpoints
-from jaxsent.errors import Diverged
+from jaxsent.errors import Diverged, UserError
 from jaxsent.logbook import Logbook, console
 from jaxsent.state import TrainState
 
@@ -84,6 +84,7 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
         process_index=jax.process_index(),
         process_count=jax.process_count(),
         enlarging=task.preprocessing.interpolation,
+        maps=(config.data.map,) if config.data.map else (),
         **config.augment,
     )
     validate_every = max(round(config.train.validate_every * steps_per_epoch), 1)
@@ -92,6 +93,7 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
     try:
         with StopSignal() as stop:
             for step, batch in zip(range(start + 1, total + 1), batches, strict=False):
+                _check_labels(batch, task)
                 state, metrics = step_fn(state, sharding.put(batch, mesh))
                 watch.saw(step, metrics, batch["file"])
                 accuracy = None
@@ -116,6 +118,22 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
     finally:
         log.close()
     return state
+
+
+def _check_labels(batch, task) -> None:
+    """Raises UserError for an image without the label that a branch learns from."""
+    config = task.config
+    targets = [config.data.class_target]
+    if task.detect_classes and config.loss.detect_weight:
+        targets.append(config.data.detect_target)
+    for target in targets:
+        unlabelled = batch["file"][batch[target] < 0]
+        if len(unlabelled) and not config.data.map:
+            raise UserError(
+                f"{unlabelled[0]}: this image has no {target} to learn from. Leave such images out "
+                f"of the set, say the classes' polarity when it is prepared, or choose another "
+                "data.class_target and data.detect_target."
+            )
 
 
 class Watch:

@@ -79,14 +79,24 @@ def test_the_command(run, capsys, monkeypatch):
     assert capsys.readouterr().out.strip() == str(folder / "model.pth")
     monkeypatch.setattr("sys.argv", [*arguments[:-1], "tensorflow"])
     assert commands.main() == 2
-    assert "expected one of torch, safetensors" in capsys.readouterr().err
+    assert "expected one of stablehlo, onnx, torch, safetensors" in capsys.readouterr().err
 
 
 def test_what_cannot_be_exported(tmp_path):
-    with pytest.raises(UserError, match="expected one of torch, safetensors"):
+    with pytest.raises(UserError, match="expected one of stablehlo, onnx, torch, safetensors"):
         export(tmp_path, "pickle")
     with pytest.raises(UserError, match=r"expected a run's folder with config.json"):
         export(tmp_path, "torch")
+
+
+def test_nothing_is_left_of_what_cannot_be_written(run, tmp_path):
+    folder = run("wscnet")
+    for form in ("torch", "safetensors", "stablehlo"):
+        with pytest.raises(UserError, match=r"cannot be written .* choose --out"):
+            export(folder, form, tmp_path / "nowhere" / "model")
+    out = tmp_path / "mine"
+    assert export(folder, "safetensors", out) == out
+    assert not list(tmp_path.rglob("*.part"))
 
 
 @pytest.mark.parametrize("name", ["wscnet", "wsidnet", "classifier"])

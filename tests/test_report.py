@@ -55,8 +55,8 @@ def sample(count=300, shown=8, seed=0) -> dict:
         noise.append(metrics.detection_row(metrics.random_map(region.shape, rng), region))
         predicted = int(probabilities[i].argmax())
         class_maps = map[..., None] * logits[i] / 4
-        wanted = [e.label == e.prediction for e in examples].count(predicted == labels[i])
-        if wanted < shown:
+        kind = ("best" if predicted == labels[i] else "worst") if i % 4 else "random"
+        if [e.kind for e in examples].count(kind) < shown:
             examples.append(
                 Example(
                     image=image,
@@ -68,9 +68,32 @@ def sample(count=300, shown=8, seed=0) -> dict:
                     probability=float(probabilities[i].max()),
                     probabilities=probabilities[i],
                     file=f"{MIKELS[labels[i]]}/scene_{i:05d}.png",
+                    kind=kind,
                 )
             )
     results |= {
+        "ece": metrics.expected_calibration_error(probabilities, labels),
+        "reliability": metrics.reliability(probabilities, labels),
+        "attention": {
+            "auc_judd": 0.71,
+            "auc_borji": 0.69,
+            "cc": 0.41,
+            "sim": 0.39,
+            "emd": 2.1,
+            "kl": 1.02,
+            "count": 62,
+            "no_fixation": 2,
+            "baselines": {
+                "random": {
+                    "auc_judd": 0.5,
+                    "auc_borji": 0.5,
+                    "cc": 0.0,
+                    "sim": 0.2,
+                    "emd": 4.5,
+                    "kl": 2.2,
+                }
+            },
+        },
         "model": "wsidnet",
         "data": "emoji_scenes",
         "split": "test",
@@ -191,6 +214,23 @@ def test_numbers_on_the_page_are_the_results(page, whole):
             assert f"{row[key]:.3f}" in text
     assert "300 test images it has never seen" in text
     assert "1 h 2 min" in text and "0123456789abcdef" in text and "4,000" in text
+
+
+def test_reliability_bars_are_the_bins(page, whole):
+    html = page.read_text("utf-8")
+    bins = whole["results"]["reliability"]
+    said = re.findall(rf"<title>([\d,]+) images, ([\d.]+){THIN}% sure, ([\d.]+){THIN}%", html)
+    filled = np.flatnonzero(bins["count"])
+    assert len(said) == len(filled)
+    for (count, sure, right), i in zip(said, filled, strict=True):
+        assert int(count.replace(",", "")) == bins["count"][i]
+        assert abs(float(sure) - 100 * bins["confidence"][i]) < 0.06
+        assert abs(float(right) - 100 * bins["accuracy"][i]) < 0.06
+    heights = [float(h) for h in re.findall(r'height="([\d.]+)" opacity', html)]
+    np.testing.assert_allclose(np.array(heights) / 240, bins["accuracy"][filled], atol=1e-3)
+    text = " ".join(Page(html).text)
+    assert f"{whole['results']['ece'] * 100:.1f}{THIN}%" in text
+    assert "0.410" in text and "Over 60 images." in text  # attention
 
 
 def test_confusion_cells_are_the_matrix(page, whole):

@@ -9,8 +9,15 @@ from jaxsent.errors import UserError
 
 COMMANDS = {
     "predict": "say what photographs evoke",
+    "serve": "open a page to drop photographs on",
     "data": "prepare data sets and look at them",
+    "baseline": "measure what colour histograms tell",
+    "tables": "print the papers' tables with the numbers of your runs",
+    "reproduce": "make the runs that a table lacks",
+    "compare": "put runs side by side",
     "export": "write a run's weights for others to read",
+    "doctor": "say what is installed and found, and what to do about the rest",
+    "completion": "print what a shell needs to complete all this",
 }
 
 

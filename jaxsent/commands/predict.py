@@ -56,16 +56,7 @@ def files(patterns: Iterable[str]) -> Iterator[Path]:
 
 def _json(classes) -> Callable:
     def write(path, said):
-        line = {
-            "file": str(path),
-            "label": said.label,
-            "polarity": said.polarity,
-            "probabilities": {
-                name: round(float(p), 6)
-                for name, p in zip(said.labels, said.probabilities, strict=True)
-            },
-            "seconds": round(said.seconds, 4),
-        }
+        line = {"file": str(path)} | said.to_dict()
         print(json.dumps(line, ensure_ascii=False))
 
     return write

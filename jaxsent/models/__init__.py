@@ -25,7 +25,14 @@ NETWORKS = {
     "wscnet": ("wscnet:WSCNet", "resnet101"),
     "wsidnet": ("wsidnet:WSIDNet", "vgg16"),
     "classifier": ("classifier:Classifier", "vgg16"),
+    "cam": ("cam:CAM", "resnet101"),
+    "wildcat": ("wildcat:Wildcat", "resnet101"),
+    "spn": ("spn:SPN", "resnet101"),
+    "fcnel": ("fcnel:FCNEL", "vgg16"),
+    "casnet": ("casnet:CASNet", "vgg16"),
 }
+SUPERVISED = ("fcnel", "casnet")
+"""Networks that learn true maps, and no classes: upper bounds of what labels can teach."""
 CHOICES = {
     "pooling": ("max", "avg"),
     "map_weights": ("raw", "softmax"),
@@ -43,7 +50,7 @@ def build(name: str, num_classes: int, backbone: str | None = None, **options):
     """Makes a network as a Linen module.
 
     Args:
-      name: "wscnet", "wsidnet", "classifier" or a backbone, which is then the ImageNet network.
+      name: one of NETWORKS, or a backbone, which is then the ImageNet network.
       num_classes: K.
       backbone: name of the backbone; None for the paper's own (ResNet-101 or VGG-16).
       **options: the module's attributes, by the names of method.md.

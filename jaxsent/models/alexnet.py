@@ -34,7 +34,7 @@ class AlexNet(Backbone):
         x, taps = images.astype(self.dtype), {}
         for name, *_, pooled, _ in LAYERS:
             x = nn.max_pool(x, (3, 3), (2, 2)) if pooled else x
-            x = taps[name] = nn.relu(getattr(self, name)(x))
+            x = taps[name] = self.perturbed(name, nn.relu(getattr(self, name)(x)))
             if name == last:
                 break
         return taps

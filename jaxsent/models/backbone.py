@@ -40,6 +40,13 @@ class Backbone(nn.Module):
         """All taps -> (B, m), what the last fully-connected layer reads. `train`: dropout."""
         raise NotImplementedError
 
+    def perturbed(self, tap: str, x: Array) -> Array:
+        """x (B, h, w, n) of a tap, plus what "perturbations" holds for it: `features` passes each
+        tap through here, so that Grad-CAM can differentiate by it (cam.py)."""
+        if self.has_variable("perturbations", tap):
+            return x + self.get_variable("perturbations", tap).astype(x.dtype)
+        return x
+
     def torch_names(self) -> dict[str, str]:
         """Path of each submodule that has variables -> its name in the original torch model."""
         raise NotImplementedError

@@ -191,7 +191,7 @@ class EfficientNet(Backbone):
         taps = {}
         x = images.astype(self.dtype)
         for name in names:
-            x = taps[name] = getattr(self, name)(x, train)
+            x = taps[name] = self.perturbed(name, getattr(self, name)(x, train))
             if name == last:
                 break
         return taps

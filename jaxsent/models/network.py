@@ -1,4 +1,4 @@
-"""What WSCNet, WSIDNet and the plain classifier share: a backbone, its tap, new layers."""
+"""What all networks share: a backbone, its tap, new layers."""
 
 from typing import Any
 
@@ -46,6 +46,29 @@ class Network(nn.Module):
         """Taps -> (B, m) float32, the input of an ImageNet classifier."""
         x = self.backbone.embed(taps, train).astype(jnp.float32)
         return jax.lax.stop_gradient(x) if self.freeze == "backbone" else x
+
+    def named(self, *layers: str) -> dict[str, str]:
+        """`torch_names` of a network that no torch code is followed for: the paths, with dots."""
+        inner = self.backbone.torch_names()
+        names = {f"backbone/{ours}": f"backbone.{theirs}" for ours, theirs in inner.items()}
+        return names | {layer: layer.replace("/", ".") for layer in layers}
+
+
+class Widened(nn.Module):
+    """A 3×3 convolution to 1,024 maps with ReLU, in place of fully-connected layers.
+
+    As VGG is changed for global average pooling by Zhou et al. 2016 (VGG-GAP) and for soft
+    proposals by Zhu et al. 2017, whose published code has two groups.
+    """
+
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, features: Array) -> Array:
+        """(B, h, w, n) -> (B, h, w, 1024)."""
+        conv = nn.Conv(1024, (3, 3), padding=1, feature_group_count=2, dtype=self.dtype,
+                       name="conv")  # fmt: skip
+        return nn.relu(conv(features))
 
 
 class Detector(nn.Module):

@@ -37,6 +37,21 @@ def sentiment_map(
     return m / maps.shape[-1] if map_mean else m
 
 
+def activation_maps(features: Array, kernel: Array) -> Array:
+    """(B, h, w, n), (n, K) -> (B, h, w, K) float32: Σ_n F_n · w_nc (Zhou et al. 2016, Eq. 2).
+
+    The kernel is of a linear classifier that reads mean_xy F; its bias is left out, as there.
+    """
+    return jnp.einsum(
+        "bhwn,nc->bhwc", features, kernel.astype(features.dtype), preferred_element_type=jnp.float32
+    )
+
+
+def map_of(classes: Array, maps: Array) -> Array:
+    """(B,), (B, h, w, K) -> (B, h, w): the map of each image's class."""
+    return jnp.take_along_axis(maps, classes[:, None, None, None], axis=-1)[..., 0]
+
+
 def couple(m: Array, features: Array, coupling: str = "both") -> Array:
     """(B, h, w), (B, h, w, n) -> d = mean_xy(F ‖ M ∘ F) (WSCNet Eq. 4), float32.
 

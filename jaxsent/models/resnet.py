@@ -79,13 +79,14 @@ class ResNet(Backbone):
     def features(self, images: Array, train: bool = False, last: str | None = None):
         x = self.bn1(self.conv1(images.astype(self.dtype)), use_running_average=not train)
         x = nn.max_pool(nn.relu(x), (3, 3), (2, 2), padding=((1, 1), (1, 1)))
+        x = self.perturbed("stem", x)
         taps = {"stem": x}
         for layer, depth in enumerate(self.depths, 1):
             if last in taps:
                 break
             for block in range(depth):
                 x = getattr(self, f"layer{layer}_{block}")(x, train)
-            taps[f"layer{layer}"] = x
+            x = taps[f"layer{layer}"] = self.perturbed(f"layer{layer}", x)
         return taps
 
     def embed(self, features: dict[str, Array], train: bool = False) -> Array:

@@ -41,7 +41,7 @@ class VGG16(Backbone):
         for name in CONVOLUTIONS:
             if name.endswith("_1") and name != "conv1_1":
                 x = nn.max_pool(x, (2, 2), (2, 2))
-            x = taps[name] = nn.relu(getattr(self, name)(x))
+            x = taps[name] = self.perturbed(name, nn.relu(getattr(self, name)(x)))
             if name == last:
                 break
         return taps

@@ -8,30 +8,32 @@ from jaxsent.report.pictures import Example, jpeg_uri, outline, overlay, shrink
 from jaxsent.report.words import percent
 
 BUDGET = 14_000_000  # bytes of embedded images, so that the page stays well under 20 MB
-THUMBNAIL = 112  # pixels
-MOST_CLASS_MAPS = 3
+THUMBNAIL = 96  # pixels
+KINDS = {
+    "best": "Best <small>named right, the surest of each class</small>",
+    "worst": "Worst <small>where the truth was given the least</small>",
+    "random": "At random <small>drawn before any was seen</small>",
+}
 
 
 def gallery(examples: list[Example], classes: list[str], detect_classes: list[str]) -> str:
-    """Two groups of cards, named right and named wrong, as many as the budget of bytes allows.
+    """A group of cards for each kind of example, as many as the budget of bytes allows.
 
     `classes` name the K probabilities, `detect_classes` the C class maps.
     """
-    left, made, dropped = BUDGET, {True: [], False: []}, 0
+    left, made, dropped = BUDGET, {kind: [] for kind in KINDS}, 0
     for example in examples:
         card = _card(example, classes, detect_classes)
         left -= len(card)
         if left < 0:
             dropped += 1
             continue
-        made[example.label == example.prediction].append(card)
-    parts = []
-    for right, name in ((True, "Named right"), (False, "Named wrong")):
-        if made[right]:
-            parts.append(
-                f"<h3>{name} <small>{len(made[right])} shown</small></h3>"
-                f'<div class="gallery">{"".join(made[right])}</div>'
-            )
+        made[example.kind].append(card)
+    parts = [
+        f'<h3>{KINDS[kind]}</h3><div class="gallery">{"".join(cards)}</div>'
+        for kind, cards in made.items()
+        if cards
+    ]
     if dropped:
         parts.append(f"<p>{dropped:,} more examples were left out to keep this page small.</p>")
     return "".join(parts)
@@ -51,8 +53,12 @@ def _card(example, classes, detect_classes):
         f'width="{picture.shape[1]}" height="{picture.shape[0]}">'
         for picture, alt in pictures
     )
-    named = f"<b>{escape(example.prediction)}</b> <span>{percent(example.probability)}</span>"
-    if right:
+    named = ""
+    if example.prediction is not None:
+        named = f"<b>{escape(example.prediction)}</b> <span>{percent(example.probability)}</span>"
+    if not named:
+        verdict = f'<p class="verdict"><span class="said">{escape(example.label)}</span></p>'
+    elif right:
         verdict = f'<p class="verdict right"><i>✓</i><span class="said">{named}</span></p>'
     else:
         verdict = (
@@ -67,12 +73,12 @@ def _card(example, classes, detect_classes):
 
 
 def _detail(example, image, classes, detect_classes):
-    """The class maps that answer most, on one common scale; else the next likely classes."""
+    """Every class map, the strongest first, on one common scale; else the next likely classes."""
     maps = example.class_maps
     if maps is not None and maps.shape[-1] == len(detect_classes):
         thumbnail = shrink(image, THUMBNAIL)
-        strongest = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:MOST_CLASS_MAPS]
-        limits = (float(maps[..., strongest].min()), float(maps[..., strongest].max()))
+        strongest = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")
+        limits = (float(np.median(maps)), float(maps.max()))  # the weaker half stays uncoloured
         figures = "".join(
             f'<figure><img src="{jpeg_uri(overlay(thumbnail, maps[..., c], limits=limits))}" '
             f'alt="map of {escape(detect_classes[c])}" loading="lazy" '

@@ -10,10 +10,11 @@ from string import Template
 
 import numpy as np
 
+from jaxsent.report.calibration import calibration
 from jaxsent.report.charts import finite, line_chart, short
 from jaxsent.report.gallery import gallery
 from jaxsent.report.pictures import Example
-from jaxsent.report.tables import cards, mistakes, sentiment_maps
+from jaxsent.report.tables import attention, cards, mistakes, sentiment_maps
 from jaxsent.report.words import duration, known, percent, summary
 
 SPLITS = ("train", "validation", "test")
@@ -41,6 +42,12 @@ MEANINGS = (
         "detection_accuracy",
         "Detection branch",
         "accuracy of the branch that makes the class maps, before the two branches meet.",
+    ),
+    (
+        "ece",
+        "Calibration error",
+        "the mean difference between how sure the network is and how often it is right (ECE): "
+        "0 for one whose “80 %” is right in 80 of 100 images.",
     ),
     (
         "macro_f1",
@@ -77,10 +84,11 @@ def write_report(
       results: numbers of the evaluation; every key is optional and what is None is left out.
         model, data, split, step, seconds, count, classes, detect_classes, accuracy, loss,
         ten_crop_accuracy, polarity_accuracy, detection_accuracy (each also as <key>_interval),
-        macro_f1, majority, confusion (K, K), sentiment_map (`metrics.summarise_detection`, also
-        "baselines": {"centre_box": ..., "random": ...} and "cases_by_class").
+        macro_f1, majority, confusion (K, K), ece, reliability (`metrics.reliability`),
+        sentiment_map (`metrics.summarise_detection`, also "baselines": {name: the same} and
+        "cases_by_class"), attention (`metrics.summarise_attention`, also "baselines").
       curves: the lines of metrics.jsonl: step, split and values.
-      examples: images for the gallery, in the order to show them.
+      examples: images for the gallery, in the order to show them within their kind.
       config: shown as JSON.
       environment: name → text, shown as a table; "command" is shown above it.
     """
@@ -93,7 +101,9 @@ def write_report(
     detect_classes = list(results.get("detect_classes") or classes)
     sections = [
         ("mistakes", "Where it errs", mistakes(results)),
+        ("sure", "How sure it may be", calibration(results)),
         ("maps", "Sentiment maps", sentiment_maps(results)),
+        ("attention", "Where people look", attention(results)),
         ("examples", "Examples", _examples(list(examples), classes, detect_classes)),
         ("training", "Training", _training(list(curves))),
         ("meaning", "What the numbers mean", _meanings(results)),
@@ -142,7 +152,7 @@ def _examples(examples, classes, detect_classes):
         note += "; the white line is the border of the true region, which training never saw"
     note += "."
     if any(example.class_maps is not None for example in examples):
-        note += " Below, the maps of the classes that answer most, on one scale for each image."
+        note += " Below, the map of every class, the strongest first, on one scale for each image."
     legend = '<span class="heat">low<b></b>high</span>'
     return f'<p class="note">{note} {legend}</p>{gallery(examples, classes, detect_classes)}'
 

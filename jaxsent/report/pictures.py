@@ -23,16 +23,19 @@ class Example:
     sentiment_map: np.ndarray | None
     """(h, w) of any range."""
     class_maps: np.ndarray | None
-    """(h, w, C), one map for each class of the detection branch."""
+    """(h, w, C), one map for each class of the detection branch, or (h, w, K) without one."""
     region: np.ndarray | None
     """(S, S) uint8, the true region: soft, 0..255."""
     label: str
-    prediction: str
-    probability: float
+    prediction: str | None
+    """None of a network that names no class."""
+    probability: float | None
     """The predicted class's."""
     probabilities: np.ndarray | None
     """(K,) of the classification branch."""
     file: str
+    kind: str = "random"
+    """Why it is shown: best, worst or random."""
 
 
 def overlay(image, map, *, limits: tuple[float, float] | None = None) -> np.ndarray:

@@ -18,7 +18,27 @@ MEASURES = (
     ("mae", "MAE", "lower"),
     ("mae_binary", "MAE, binarised", "lower"),
 )
-BASELINES = {"centre_box": "centre box", "random": "random"}
+ATTENTION = (
+    ("auc_judd", "AUC-Judd", "higher"),
+    ("auc_borji", "AUC-Borji", "higher"),
+    ("cc", "CC", "higher"),
+    ("sim", "SIM", "higher"),
+    ("emd", "EMD", "lower"),
+    ("kl", "KL", "lower"),
+)
+BASELINES = {
+    "predicted_class": "class map",
+    "cam": "CAM",
+    "grad_cam": "Grad-CAM",
+    "centre_box": "centre box",
+    "centre_gaussian": "centre",
+    "objectness": "objectness",
+    "itti_koch": "Itti–Koch",
+    "gbvs": "GBVS",
+    "spectral_residual": "spectral residual",
+    "fine_grained": "fine-grained",
+    "random": "random",
+}
 CASE_WORDS = {
     "correct": "covers over half of it",
     "truth_inside": "covers all of it and more",
@@ -118,12 +138,43 @@ def _per_class(confusion, classes):
 def sentiment_maps(results: dict) -> str:
     """Table of the map's measures beside the baselines', and how the found regions lie."""
     maps = results.get("sentiment_map") or {}
+    table = _compared(maps, results, MEASURES, "f")
+    if not table:
+        return ""
+    caption = "Bold: the best of the row."
+    if known(maps, "count"):
+        caption += f" Over {maps['count']:,} images"
+        empty = maps.get("empty_truths") or 0
+        caption += f", {empty:,} of them without a region." if empty else "."
+    figure = f"<figure>{table}<figcaption>{caption}</figcaption></figure>"
+    return f'<div class="two">{figure}{_cases(maps, results)}</div>'
+
+
+def attention(results: dict) -> str:
+    """Table of the sentiment map as a prediction of where people look, beside the baselines."""
+    maps = results.get("attention") or {}
+    table = _compared(maps, results, ATTENTION, "cc")
+    if not table:
+        return ""
+    caption = (
+        "The sentiment map as a guess of fixations, by the MIT saliency benchmark’s measures. "
+        "Bold: the best of the row."
+    )
+    if known(maps, "count"):
+        caption += f" Over {maps['count'] - (maps.get('no_fixation') or 0):,} images."
+    return f"<figure>{table}<figcaption>{caption}</figcaption></figure>"
+
+
+def _compared(maps: dict, results: dict, measures, main: str) -> str:
+    """A row a measure, a column a map; nothing where the network's own has no `main` measure."""
+    if not known(maps, main):
+        return ""
     columns = {escape(network(results)): maps}
     for key, name in BASELINES.items():
         if (maps.get("baselines") or {}).get(key):
             columns[name] = maps["baselines"][key]
     rows = []
-    for key, name, better in MEASURES:
+    for key, name, better in measures:
         values = [column[key] for column in columns.values() if known(column, key)]
         if not known(maps, key):
             continue
@@ -135,20 +186,11 @@ def sentiment_maps(results: dict) -> str:
         rows.append(
             f'<tr><th scope="row">{name} <small>{better} is better</small></th>{cells}</tr>'
         )
-    if not rows:
-        return ""
     head = "".join(f'<th scope="col">{name}</th>' for name in columns)
-    caption = "Bold: the best of the row."
-    if known(maps, "count"):
-        caption += f" Over {maps['count']:,} images"
-        empty = maps.get("empty_truths") or 0
-        caption += f", {empty:,} of them without a region." if empty else "."
-    table = (
-        '<figure><table class="plain"><thead><tr><th scope="col">Measure</th>'
-        f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        f"<figcaption>{caption}</figcaption></figure>"
+    return (
+        '<div class="scroll"><table class="plain"><thead><tr><th scope="col">Measure</th>'
+        f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
-    return f'<div class="two">{table}{_cases(maps, results)}</div>'
 
 
 def _best(value, best):

@@ -7,6 +7,13 @@ from jaxsent import emotions
 NETWORKS = {
     "wscnet": "WSCNet",
     "wsidnet": "WSIDNet",
+    "cam": "CAM",
+    "wildcat": "WILDCAT",
+    "spn": "SPN",
+    "fcnel": "FCNEL",
+    "casnet": "CASNet",
+    "gch": "A global colour histogram",
+    "lch": "Local colour histograms",
     "vgg16": "VGG-16",
     "alexnet": "AlexNet",
     "resnet18": "ResNet-18",
@@ -62,7 +69,13 @@ def kind(classes) -> str:
 def summary(results: dict) -> str:
     """One or two sentences that say what the run achieved, for a reader who knows nothing."""
     if not known(results, "accuracy"):
-        return f"{network(results)}: no accuracy was measured."
+        maps = results.get("sentiment_map") or {}
+        if not known(maps, "f"):
+            return f"{network(results)}: no accuracy was measured."
+        return (
+            f"{network(results)}, which learnt the true maps of its training images and names no "
+            f"class, finds the region that evokes the emotion with an F-score of {maps['f']:.2f}."
+        )
     classes = list(results.get("classes") or [])
     images = {"train": "training images", "validation": "validation images"}.get(
         results.get("split"), "test images it has never seen"

@@ -1,0 +1,17 @@
+"""CAM of a fine-tuned ResNet-101 (WSCNet, Table II "Fine-tuned Res101", Fig. 6, Table V; lost).
+
+    python run.py --config configs/cam.py:emotionroi \
+        --config.data.source=FOLDER --config.init.weights=resnet101-63fe2227.pth
+
+The part names one of WSCNet's sets: fi (without a part), flickr_cc, instagram, twitter1, twitter2,
+emotionroi or emod. Recipe, input of 448 and ten crops as wscnet_fi. The map is that of the
+predicted class. Not measured by us: photographs and weights come from the user.
+"""
+
+from importlib import import_module
+
+
+def get_config(part="fi"):
+    c = import_module(f"configs.wscnet_{part}").get_config()
+    c.model.name = "cam"
+    return c

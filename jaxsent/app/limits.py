@@ -1,0 +1,90 @@
+"""What is looked at and what is refused, before a pixel is decoded."""
+
+import functools
+import io
+import warnings
+from typing import NamedTuple
+
+from PIL import Image
+
+from jaxsent.errors import UserError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF")
+LARGEST = int(Image.MAX_IMAGE_PIXELS / 1e6)
+"""Megapixels from which on Pillow itself takes an image for an attack."""
+
+
+class Limits(NamedTuple):
+    """How much a stranger may ask for.
+
+    Attributes:
+      megabytes: of a file, 10⁶ bytes each.
+      megapixels: of an image, by its header; at most LARGEST.
+      seconds: from a photograph's arrival to its answer, waiting included.
+      waiting: photographs in the queue, the one that is looked at included.
+    """
+
+    megabytes: float = 20
+    megapixels: float = 50
+    seconds: float = 30
+    waiting: int = 16
+
+    @property
+    def bytes(self) -> int:
+        return int(self.megabytes * 1e6)
+
+
+class Refused(UserError):
+    """A request that gets no answer; `code` is the HTTP status that says why."""
+
+    def __init__(self, code: int, message: str):
+        super().__init__(message)
+        self.code = code
+
+
+@functools.cache
+def formats() -> tuple[str, ...]:
+    """Of FORMATS, what this machine reads: AVIF and HEIF depend on what is installed."""
+    try:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    except ImportError:
+        pass
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def admit(data: bytes, limits: Limits) -> None:
+    """Judges a file by its header; what it calls itself counts for nothing.
+
+    Raises:
+      Refused: 413 where it is too large, in bytes or in pixels; 415 where it is no photograph.
+    """
+    if len(data) > limits.bytes:
+        raise too_heavy(limits)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=formats()) as image:
+                width, height = image.size
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise Refused(413, f"Expected at most {limits.megapixels:g} megapixels.") from None
+    except (OSError, ValueError, SyntaxError, TypeError):
+        raise Refused(
+            415,
+            f"Expected a photograph as {', '.join(formats())}; found {len(data):,} bytes of "
+            "something else.",
+        ) from None
+    found = width * height / 1e6
+    if found > limits.megapixels:
+        raise Refused(
+            413,
+            f"Expected at most {limits.megapixels:g} megapixels; found {width:,} × {height:,}, "
+            f"which is {found:.1f}. Make it smaller.",
+        )
+
+
+def too_heavy(limits: Limits) -> Refused:
+    """For bytes, which are counted in more than one place."""
+    return Refused(413, f"Expected at most {limits.megabytes:g} MB. Make the photograph smaller.")

@@ -1,0 +1,102 @@
+"""`jaxsent serve MODEL`: the page to drop photographs on, and its HTTP endpoint."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from jaxsent.errors import UserError
+
+AUTH = "JAXSENT_AUTH"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def add(parser) -> None:
+    parser.add_argument("model", help="folder of a run")
+    parser.add_argument("--host", default="127.0.0.1", help="address (default this machine only)")
+    parser.add_argument("--port", type=int, default=7860, help="0 takes a free one (default 7860)")
+    parser.add_argument(
+        "--auth", default=os.environ.get(AUTH), metavar="USER:PASSWORD",
+        help=f"asked of page and programs; from the environment's {AUTH}, other users of this "
+        "machine do not see it among its processes",
+    )  # fmt: skip
+    parser.add_argument("--max-mb", type=float, default=20, metavar="N", help="of a file (20)")
+    parser.add_argument(
+        "--max-megapixels", type=float, default=50, metavar="N", help="of an image (50)"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=30, metavar="SECONDS", help="for an answer (30)"
+    )
+    parser.add_argument(
+        "--queue", type=int, default=16, metavar="N", help="photographs that may wait (16)"
+    )
+    parser.add_argument(
+        "--examples", type=Path, metavar="DIR", help="photographs to offer (default: drawn scenes)"
+    )
+
+
+def run(options) -> int:
+    try:
+        import gradio  # noqa: F401
+        import uvicorn
+    except ImportError as error:
+        raise UserError(
+            f"The page needs the package {error.name}: pip install 'jaxsent[app]'"
+        ) from None
+    check(options)
+    from jaxsent.app import examples
+    from jaxsent.app.limits import Limits
+    from jaxsent.app.routes import create
+    from jaxsent.predict import load
+
+    door = bind(options.host, options.port)
+    offered = examples.from_folder(options.examples) if options.examples else examples.scenes()
+    limits = Limits(options.max_mb, options.max_megapixels, options.timeout, options.queue)
+    address = f"http://{_written(options.host)}:{door.getsockname()[1]}/"
+    app = create(
+        load(options.model), limits, options.auth, offered,
+        ready=lambda: print(f"Ready: {address} (Ctrl-C stops it)", flush=True),
+    )  # fmt: skip
+    uvicorn.Server(uvicorn.Config(app, log_config=None, server_header=False)).run([door])
+    return 0
+
+
+def check(options) -> None:
+    """Raises UserError for a value whose harm would show only later."""
+    from jaxsent.app.limits import LARGEST
+
+    if options.auth is not None and not all(options.auth.partition(":")):
+        raise UserError("--auth: expected USER:PASSWORD, neither of them empty.")
+    if options.max_megapixels > LARGEST:
+        raise UserError(
+            f"--max-megapixels {options.max_megapixels:g}: at most {LARGEST}; larger images are "
+            "taken for attacks."
+        )
+    for name in ("max_mb", "max_megapixels", "timeout", "queue"):
+        if getattr(options, name) <= 0:
+            raise UserError(f"--{name.replace('_', '-')}: expected a number above 0.")
+    if options.host not in LOOPBACK and options.auth is None:
+        print(
+            f"Anyone who reaches {options.host} may use this page; --auth asks for a password.",
+            file=sys.stderr,
+        )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket at that address, not listening yet. Raises UserError where it is not to be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    door = socket.socket(family)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        door.bind((host, port))
+    except OSError as error:
+        door.close()
+        raise UserError(
+            f"{host}:{port} cannot be served ({error.strerror}); choose another --port, or 0 for "
+            "a free one."
+        ) from None
+    return door
+
+
+def _written(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

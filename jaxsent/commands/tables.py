@@ -1,0 +1,43 @@
+"""`jaxsent tables [TABLE…]`: the papers' tables with the numbers of finished runs."""
+
+import shlex
+from pathlib import Path
+
+
+def add(parser) -> None:
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help="which; default all")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder of the runs (default runs)"
+    )
+    parser.add_argument("--format", choices=("text", "markdown", "latex", "csv"), default="text")
+
+
+def run(options) -> int:
+    from jaxsent.paper import TABLES
+    from jaxsent.paper.fill import fill
+    from jaxsent.paper.formats import FORMATS
+    from jaxsent.paper.reproduce import Sources, command, missing
+
+    for number, name in enumerate(options.tables or TABLES):
+        table = chosen(name)
+        print("\n" * (number > 0 and options.format != "csv"), end="")
+        written = FORMATS[options.format](table, fill(table, options.runs))
+        if options.format == "csv" and number:
+            written = written.partition("\n")[2]  # one head
+        print(written)
+        steps = missing(table, options.runs)
+        if steps and options.format == "text":
+            print(f"\nEmpty cells: jaxsent reproduce --table {name}, or one by one")
+            for step in steps:
+                print("  " + shlex.join(command(step, Sources(options.runs))))
+    return 0
+
+
+def chosen(name: str):
+    """A table by its name. Raises UserError for one that there is not."""
+    from jaxsent.errors import UserError
+    from jaxsent.paper import TABLES
+
+    if name not in TABLES:
+        raise UserError(f"There is no table {name!r}; there are {', '.join(TABLES)}.")
+    return TABLES[name]

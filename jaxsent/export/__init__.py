@@ -1,0 +1,60 @@
+"""A finished run in formats that others read."""
+
+from importlib import import_module
+from pathlib import Path
+
+from jaxsent.errors import UserError
+
+FORMATS = {
+    "stablehlo": (".jaxexport", "stablehlo_file:write"),
+    "onnx": (".onnx", "onnx_file:write"),
+    "torch": (".pth", "weights_file:write_torch"),
+    "safetensors": (".safetensors", "weights_file:write_safetensors"),
+}
+"""Name -> suffix and the function write(path, variables, said)."""
+
+
+def export(run: Path, form: str, out: Path | None = None) -> Path:
+    """Writes the best checkpoint of a run.
+
+    "stablehlo" and "onnx" are the network with its normalisation, from pixels to predictions;
+    "torch" and "safetensors" its weights under torch's names. All but a .pth, which has no place
+    for it, say which labels and which images belong to them, so that `jaxsent.load` takes them.
+
+    Args:
+      run: a run's folder.
+      form: a key of FORMATS.
+      out: the file; None for `model` with the format's suffix in the run's folder.
+
+    Returns:
+      The file that was written.
+
+    Raises:
+      UserError: the run has no checkpoint, the format is unknown or needs a package, or nothing can
+        be written there.
+    """
+    if form not in FORMATS:
+        raise UserError(f"--format {form}: expected one of {', '.join(FORMATS)}.")
+    import jax
+    import numpy as np
+
+    from jaxsent.card import metadata
+    from jaxsent.checkpoint import read_run
+    from jaxsent.run_folder import read_config
+
+    suffix, place = FORMATS[form]
+    said = metadata(read_config(run))
+    sharding = jax.sharding.SingleDeviceSharding(jax.local_devices(backend="cpu")[0])
+    variables = jax.tree.map(np.asarray, read_run(run, sharding))
+    out = out or run / f"model{suffix}"
+    module, _, function = place.partition(":")
+    write = getattr(import_module(f"jaxsent.export.{module}"), function)
+    part = out.with_name(f"{out.name}.part")  # never half a file under the name of a whole one
+    try:
+        write(part, variables, said)
+        part.replace(out)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written ({error.strerror}); choose --out.") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return out

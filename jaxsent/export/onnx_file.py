@@ -1,0 +1,154 @@
+"""`.onnx`: a network for onnxruntime and whatever else reads ONNX, its batch of any size.
+
+The input is `image` (B, S, S, 3) uint8, the outputs have the names of steps.predict_step. Labels
+and preprocessing are JSON under the key `jaxsent` of the file's metadata.
+"""
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from jaxsent.card import KEY, read_metadata
+from jaxsent.errors import UserError
+
+OPSET = 21
+TOLERANCE = 1e-4  # relative error of logits and maps against JAX
+INSTALL = "pip install 'jaxsent[onnx]'"
+
+
+def write(path: Path, variables: dict, said: dict) -> None:
+    """Writes the network in float32, if onnxruntime computes with it what JAX does.
+
+    Args:
+      path: the file.
+      variables: {"params", "batch_stats"} as NumPy arrays.
+      said: card.metadata of the run.
+
+    Raises:
+      UserError: jax2onnx or onnxruntime is not installed, or they disagree with JAX.
+      OSError: it cannot be written.
+    """
+    import jax
+
+    from jaxsent.run_folder import step_of
+
+    step = step_of(said | {"model": said["model"] | {"dtype": "float32"}})
+    size = said["data"]["image_size"]
+    model = _converted(lambda images: step(variables, images), size)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = KEY, json.dumps(said)
+    data = model.SerializeToString()
+    images = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), np.uint8)
+    expected = jax.device_get(jax.jit(step)(variables, images))
+    errors = disagreement(_runner(_session(data, path))(images), expected)
+    worst = max(errors, key=errors.get)
+    if not errors[worst] < TOLERANCE:
+        raise UserError(
+            f"No .onnx is written: onnxruntime's {worst} would differ from JAX's by "
+            f"{errors[worst]:.1e} of the largest; expected less than {TOLERANCE:g}."
+        )
+    path.write_bytes(data)
+
+
+def read(path: Path) -> tuple[dict, Callable[[np.ndarray], dict], dict]:
+    """-> what it says of itself; images -> predictions; {prediction: shape, None for the batch}.
+
+    Raises:
+      UserError: it is not there, damaged or no file of ours, or onnxruntime is not installed.
+    """
+    try:
+        session = _session(path.read_bytes(), path)  # bytes: a path could point at further files
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    said = read_metadata(session.get_modelmeta().custom_metadata_map.get(KEY), path)
+    inputs = [(i.name, i.type, len(i.shape)) for i in session.get_inputs()]
+    if inputs != [("image", "tensor(uint8)", 4)]:
+        raise UserError(f"{path}: expected one input `image` of uint8, found {inputs}.")
+    shapes = {out.name: (None, *out.shape[1:]) for out in session.get_outputs()}
+    return said, _runner(session), shapes
+
+
+def disagreement(found: dict, expected: dict) -> dict[str, float]:
+    """{name: largest difference over the largest value}, of logits in place of probabilities.
+
+    Softmax forgets what all logits have in common, so they are compared without their mean.
+    """
+    errors = {}
+    for name, wanted in expected.items():
+        got = found[name]
+        if name.endswith("_probabilities"):
+            name = name.replace("probabilities", "logits")
+            got, wanted = _logits(got), _logits(wanted)
+        errors[name] = float(np.abs(got - wanted).max() / max(np.abs(wanted).max(), 1e-30))
+    return errors
+
+
+def _logits(probabilities: np.ndarray) -> np.ndarray:
+    logits = np.log(np.maximum(probabilities, 1e-30))
+    return logits - logits.mean(-1, keepdims=True)
+
+
+def _converted(function: Callable, size: int):
+    """The ONNX model of `function`, images (b, size, size, 3) uint8 -> {name: array}."""
+    import jax
+
+    from jaxsent.export.primitives import evaluate
+
+    with _quiet():
+        try:
+            import jax2onnx
+
+            from jaxsent.export import onnx_graph
+        except ImportError:
+            raise UserError(f"--format onnx needs jax2onnx: {INSTALL}") from None
+        (batch,) = jax.export.symbolic_shape("batch")
+        images = jax.ShapeDtypeStruct((batch, size, size, 3), np.uint8)
+        traced, out = jax.make_jaxpr(function, return_shape=True)(images)
+        model = jax2onnx.to_onnx(
+            lambda images: tuple(evaluate(traced, images)),
+            [images],
+            model_name="jaxsent",
+            opset=OPSET,
+            input_names=["image"],
+            output_names=sorted(out),
+        )
+    onnx_graph.simplify(model.graph)
+    return model
+
+
+@contextlib.contextmanager
+def _quiet():
+    """jax2onnx prints its debugging, logs a plugin that this JAX is too new for, and warns."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _session(data: bytes, path: Path):
+    try:
+        import onnxruntime
+    except ImportError:
+        raise UserError(f"{path.name} needs onnxruntime: {INSTALL}") from None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(data, options, ["CPUExecutionProvider"])
+    except Exception as error:  # each fault has a class of its own, not public ones
+        said = str(error).splitlines()[0]
+        raise UserError(f"{path}: damaged, or no ONNX file ({said}).") from None
+
+
+def _runner(session) -> Callable[[np.ndarray], dict]:
+    names = [out.name for out in session.get_outputs()]
+    return lambda images: dict(zip(names, session.run(names, {"image": images}), strict=True))

@@ -1,0 +1,130 @@
+"""`.jaxexport`: a network as a StableHLO program that runs wherever JAX does, without its code.
+
+A zip of `model.stablehlo` (jax.export: variables and images (b, S, S, 3) uint8 -> predictions, for
+any b and for cpu, cuda and tpu), `weights.safetensors` (the variables, by paths such as
+`params/classifier/kernel`) and `card.json`. Nothing in it can run code on being read.
+"""
+
+import json
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from jaxsent.card import read_metadata
+from jaxsent.errors import UserError
+from jaxsent.run_folder import step_of
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+CARD, PROGRAM, WEIGHTS = "card.json", "model.stablehlo", "weights.safetensors"
+HARMLESS = re.compile(r"stablehlo\.custom_call @shape_assertion\(")
+"""How a program with a symbolic batch checks the shapes of its arguments."""
+
+
+def write(path: Path, variables: dict, said: dict) -> None:
+    """Writes the network from pixels to predictions.
+
+    Args:
+      path: the file.
+      variables: {"params", "batch_stats"} as NumPy arrays.
+      said: card.metadata of the run.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    size = said["data"]["image_size"]
+    (batch,) = jax.export.symbolic_shape("b")
+    images = jax.ShapeDtypeStruct((batch, size, size, 3), np.uint8)
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), variables)
+    program = jax.export.export(jax.jit(step_of(said)), platforms=PLATFORMS)(shapes, images)
+    weights = {_name(path): leaf for path, leaf in jax.tree.leaves_with_path(variables)}
+    with zipfile.ZipFile(path, "w") as file:  # stored: weights do not compress
+        file.writestr(CARD, json.dumps(said, indent=2))
+        file.writestr(PROGRAM, bytes(program.serialize()))
+        file.writestr(WEIGHTS, save(weights))
+
+
+def read(path: Path) -> tuple[dict, Callable[[np.ndarray], dict], dict]:
+    """-> what it says of itself; images -> predictions; {prediction: shape, None for the batch}.
+
+    Raises:
+      UserError: it is not there, damaged, no file of ours, or not for this JAX or device.
+    """
+    said, program, weights = _opened(path)
+    _check(path, program)
+    variables = jax.device_put(_variables(path, program, weights))
+    call = jax.jit(program.call)
+    out = jax.tree.unflatten(program.out_tree, program.out_avals)
+    shapes = {name: (None, *aval.shape[1:]) for name, aval in out.items()}
+    return said, lambda images: jax.device_get(call(variables, images)), shapes
+
+
+def _opened(path: Path) -> tuple[dict, jax.export.Exported, dict]:
+    """The three parts, each as what it is."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            parts = {name: _member(file, name) for name in (CARD, PROGRAM, WEIGHTS)}
+        weights = load(parts[WEIGHTS])
+        program = _program(path, parts[PROGRAM])
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file.") from None
+    except (OSError, zipfile.BadZipFile, KeyError, EOFError, SafetensorError) as error:
+        raise UserError(
+            f"{path}: expected what `jaxsent export --format stablehlo` writes; this file is "
+            f"damaged, or another ({error})."
+        ) from None
+    return read_metadata(parts[CARD], path), program, weights
+
+
+def _member(file: zipfile.ZipFile, name: str) -> bytes:
+    if file.getinfo(name).compress_type != zipfile.ZIP_STORED:
+        raise KeyError(f"{name} is compressed")  # nothing small may become something huge
+    return file.read(name)
+
+
+def _program(path: Path, data: bytes) -> jax.export.Exported:
+    try:
+        return jax.export.deserialize(bytearray(data))
+    except Exception as error:  # flatbuffers and MLIR raise whatever they trip over
+        raise UserError(
+            f"{path}: its program is damaged, or of a newer JAX than {jax.__version__} "
+            f"({type(error).__name__})."
+        ) from None
+
+
+def _check(path: Path, program: jax.export.Exported) -> None:
+    """Raises UserError for a program that cannot run here, or that might do more than compute."""
+    here = jax.export.default_export_platform()
+    if here not in program.platforms:
+        raise UserError(
+            f"{path}: exported for {', '.join(program.platforms)}; this JAX runs on {here}."
+        )
+    # A custom call runs any function that jaxlib or a plugin registered, on any arguments.
+    if "custom_call" in HARMLESS.sub("", program.mlir_module()):
+        raise UserError(
+            f"{path}: its program calls functions outside StableHLO, which no export of jaxsent "
+            "does; not run."
+        )
+
+
+def _variables(path: Path, program: jax.export.Exported, weights: dict) -> dict:
+    """The weights as the program's first argument. Raises UserError where they are not."""
+    try:
+        (shapes, _), _ = jax.tree.unflatten(program.in_tree, program.in_avals)
+        variables = jax.tree.map_with_path(lambda key, _: weights[_name(key)], shapes)
+        kinds = [[(a.shape, a.dtype) for a in jax.tree.leaves(t)] for t in (variables, shapes)]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        kinds = [[], None]
+    if kinds[0] != kinds[1]:
+        raise UserError(f"{path}: its weights are not those of its program; it is damaged.")
+    return variables
+
+
+def _name(path: tuple) -> str:
+    """Keys of nested dicts -> `params/classifier/kernel`."""
+    return "/".join(key.key for key in path)

@@ -1,0 +1,35 @@
+"""`.pth` and `.safetensors`: weights under torch's names, in torch's layouts.
+
+WSCNet on a ResNet takes the names of its first author's checkpoint, a plain backbone torchvision's.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from ml_collections import ConfigDict
+from safetensors.numpy import save
+
+from jaxsent import pretrained, torch_writer
+from jaxsent.card import KEY
+from jaxsent.run_folder import network
+
+
+def write_torch(path: Path, variables: dict, said: dict) -> None:
+    """Writes {"params", "batch_stats"} for `load_state_dict`. Raises OSError.
+
+    WSCNet's stand in {"model_state_dict": …}, as its first author's do.
+    """
+    state = _state_dict(variables, said)
+    nested = "downconv.0.weight" in state
+    torch_writer.write(path, {"model_state_dict": state} if nested else state)
+
+
+def write_safetensors(path: Path, variables: dict, said: dict) -> None:
+    """Writes the same arrays, with `said` in the header. Raises OSError."""
+    header = {"format": "pt", KEY: json.dumps(said)}
+    path.write_bytes(save(_state_dict(variables, said), metadata=header))
+
+
+def _state_dict(variables: dict, said: dict) -> Mapping:
+    return pretrained.to_torch(network(ConfigDict(said["model"])), variables)

@@ -1,0 +1,106 @@
+"""The runs that fill a table, made one after another; what is done is never repeated."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from jaxsent.errors import UserError
+from jaxsent.paper.fill import fill, results
+from jaxsent.paper.tables import Run, Table
+
+
+class Sources(NamedTuple):
+    """What the user has.
+
+    Attributes:
+      runs: folder of the runs.
+      data: {set: folder as its authors ship it}; none for a set that is prepared.
+      weights: {backbone: file of its ImageNet weights}.
+      options: further config keys, for every run.
+    """
+
+    runs: Path = Path("runs")
+    data: dict[str, str] = {}
+    weights: dict[str, str] = {}
+    options: tuple[str, ...] = ()
+
+
+NOTHING = Sources()
+
+
+class Step(NamedTuple):
+    """A run to make, or one to evaluate again because it lacks a number."""
+
+    run: Run
+    mode: str
+
+
+def missing(table: Table, runs: Path) -> list[Step]:
+    """What the table lacks, each run after the one that it starts from."""
+    steps: dict[Step, None] = {}
+    for one in fill(table, runs):
+        for run in one.missing:
+            if run.needs and results(runs, run.needs) is None:
+                steps[Step(run.needs, "train")] = None
+            steps[Step(run, "train" if results(runs, run) is None else "eval")] = None
+    return list(steps)
+
+
+def command(step: Step, sources: Sources = NOTHING) -> list[str]:
+    """`python run.py …` of a step; placeholders stand for weights that are not named."""
+    run = step.run
+    workdir = ["--workdir", str(sources.runs / run.name)]
+    if run.histograms:
+        return _histograms(run, sources, workdir)
+    arguments = ["python", "run.py", "--config", f"configs/{run.config}", *workdir]
+    if step.mode != "train":
+        arguments.append(f"--mode={step.mode}")
+    arguments += [f"--config.{option}" for option in run.options]
+    if run.weights:
+        weights = sources.weights.get(run.weights, f"{run.weights.upper()}_WEIGHTS")
+        arguments.append(f"--config.init.weights={weights}")
+    if run.needs:
+        arguments.append(f"--config.init.checkpoint={sources.runs / run.needs.name}")
+    if run.data in sources.data:
+        arguments.append(f"--config.data.source={sources.data[run.data]}")
+    return arguments + [f"--config.{option}" for option in sources.options]
+
+
+def _histograms(run: Run, sources: Sources, workdir: list[str]) -> list[str]:
+    arguments = ["python", "-m", "jaxsent", "baseline", run.histograms, run.config, *workdir]
+    if run.data in sources.data:
+        arguments += ["--from", sources.data[run.data]]
+    for option in sources.options:
+        key, _, value = option.partition("=")
+        arguments += ["--data-dir", value] if key == "data.dir" else []
+    return arguments
+
+
+def reproduce(table: Table, sources: Sources, said=print, call=subprocess.run) -> None:
+    """Makes what the table lacks, in this process's folder; called again it goes on.
+
+    Raises:
+      UserError: weights that a run starts from are not named, there is no run.py here, or a run
+        failed.
+    """
+    steps = missing(table, sources.runs)
+    if not Path("run.py").is_file():
+        raise UserError("There is no run.py here; call this in the repository's folder.")
+    unnamed = sorted({s.run.weights for s in steps if s.run.weights} - sources.weights.keys())
+    if unnamed:
+        raise UserError(
+            "The papers start from ImageNet; say where the weights are: "
+            + " ".join(f"--weights {name}=FILE" for name in unnamed)
+            + " (FILE as init.weights takes it, such as hf:timm/vgg16.tv_in1k)."
+        )
+    for number, step in enumerate(steps, 1):
+        arguments = command(step, sources)
+        said(f"[{number}/{len(steps)}] {shlex.join(arguments)}")
+        done = call([sys.executable, *arguments[1:]], check=False)
+        if done.returncode:
+            raise UserError(
+                f"{step.run.name} ended with status {done.returncode}; what is done stays done, "
+                "the same command goes on from there."
+            )

@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
+from pathlib import Path
 
+import cv2
 import numpy as np
 
 from jaxsent import augment, emotions, photograph
@@ -85,6 +87,28 @@ class Prediction:
         y, x, h, w = self.box
         shown[y : y + h, x : x + w] = overlay(augment.crop(self.image, self.box), heat)
         return shown
+
+    def save_maps(self, folder: Path) -> None:
+        """sentiment_map and each emotion's map in a folder: .npy as it is, 16-bit .png, and .jpg of
+        the photograph with the map on it.
+
+        Raises:
+          UserError: the network has no maps, or the folder cannot be written.
+        """
+        from jaxsent.map_files import save
+
+        if self.sentiment_map is None:
+            raise UserError("This network has no detection branch, so there are no maps to write.")
+        size = self.box[2:]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for emotion, values in {None: self.sentiment_map, **self.class_maps}.items():
+                name = emotion or "sentiment_map"
+                save(folder / name, values, size)
+                jpeg = cv2.imencode(".jpg", self.overlay(emotion)[..., ::-1])[1]
+                (folder / f"{name}.jpg").write_bytes(jpeg.tobytes())
+        except OSError as error:
+            raise UserError(f"{folder}: cannot be written ({error.strerror}).") from None
 
 
 def polarity_of(classes: tuple[str, ...], probabilities: np.ndarray) -> str | None:

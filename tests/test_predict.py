@@ -161,6 +161,36 @@ def test_the_command(run, photos, tmp_path, capsys, monkeypatch):
     assert out.splitlines()[1].split()[0] == rows["test/000000.jpg"]["prediction"]
 
 
+def test_maps_and_a_contact_sheet(run, photos, tmp_path, monkeypatch, capsys):
+    files = sorted((photos / "test").glob("*.jpg"))[:3]
+    monkeypatch.setattr("sys.argv", [
+        "jaxsent", "predict", str(run), *map(str, files), "--maps", str(tmp_path / "maps"),
+        "--sheet", str(tmp_path / "sheet.html"),
+    ])  # fmt: skip
+    assert commands.main() == 0
+    predictor = jaxsent.load(run)
+    for file in files:
+        folder = tmp_path / "maps" / file.with_suffix("").relative_to("/")
+        names = {path.name for path in folder.iterdir()}
+        expected = ("sentiment_map", *jaxsent.emotions.MIKELS)
+        assert names == {f"{n}.{s}" for n in expected for s in ("npy", "png", "jpg")}
+        said = predictor(file)
+        np.testing.assert_allclose(np.load(folder / "awe.npy"), said.class_maps["awe"], atol=1e-4)
+        shown = cv2.imread(str(folder / "awe.jpg"))[..., ::-1].astype(int)
+        assert np.abs(shown - said.overlay("awe")).mean() < 6
+    page = (tmp_path / "sheet.html").read_text()
+    assert page.count("<article") == 3
+    assert page.count("data:image/jpeg;base64,") == 6
+    assert "3 photographs." in page
+    assert "http" not in page.replace(str(tmp_path), "")
+    for file in files:
+        assert str(file) in page
+    monkeypatch.setattr("sys.argv", ["jaxsent", "predict", str(run), str(files[0]), "--sheet",
+                                     str(tmp_path / "no" / "sheet.html")])  # fmt: skip
+    assert commands.main() == 2
+    assert "cannot be written (No such file or directory)" in capsys.readouterr().err
+
+
 def test_no_run(tmp_path):
     with pytest.raises(UserError, match=r"expected a run's folder with config.json"):
         jaxsent.load(tmp_path)

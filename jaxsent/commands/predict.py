@@ -1,5 +1,6 @@
 """`jaxsent predict MODEL PHOTO…`: a table for a person, lines for a program."""
 
+import contextlib
 import csv
 import glob
 import json
@@ -10,28 +11,67 @@ from pathlib import Path
 
 from jaxsent.errors import UserError
 
+FEW = 8
+
 
 def add(parser) -> None:
-    parser.add_argument("model", help="folder of a run")
+    parser.add_argument("model", help="a run's folder, an exported file, or hf:OWNER/NAME")
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="files, folders or patterns")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a JSON object a line")
     form.add_argument("--csv", action="store_true", help="comma-separated, with a header")
+    parser.add_argument(
+        "--maps", type=Path, metavar="DIR", help="write overlays (.jpg) and raw maps (.npy, .png)"
+    )
+    parser.add_argument(
+        "--sheet", type=Path, metavar="FILE.html", help="write a contact sheet, one HTML file"
+    )
+    parser.add_argument(
+        "--engine", choices=("auto", "jax", "onnx"), default="auto",
+        help="what runs the network; auto: what the model allows, the faster of two on a CPU",
+    )  # fmt: skip
 
 
 def run(options) -> int:
     from jaxsent.predict import load
 
-    predictor = load(options.model)
+    photos = list(files(options.photos))
+    predictor = load(options.model, options.engine)
     writer = _json if options.json else _csv if options.csv else _table
-    write, failed = writer(predictor.card.classes), 0
-    for path, result in predictor.stream(files(options.photos)):
-        if isinstance(result, UserError):
-            failed += 1
-            print(f"jaxsent: {result}", file=sys.stderr)
-        else:
-            write(path, result)
+    writers = [writer(predictor.card.classes)]
+    if options.maps:
+        writers.append(lambda path, said: said.save_maps(options.maps / name_of(path)))
+    failed = 0
+    with contextlib.ExitStack() as stack:
+        if options.sheet:
+            from jaxsent.report.contact_sheet import ContactSheet
+
+            sheet = stack.enter_context(ContactSheet(options.sheet, options.model))
+            writers.append(sheet.add)
+        for path, said in _tracked(predictor.stream(photos), len(photos)):
+            if isinstance(said, UserError):
+                failed += 1
+                print(f"jaxsent: {said}", file=sys.stderr)
+                continue
+            for write in writers:
+                write(path, said)
     return 1 if failed else 0
+
+
+def _tracked(results: Iterator, total: int) -> Iterator:
+    """A progress bar on stderr where many photographs are not themselves shown on the terminal."""
+    from jaxsent.logbook import console
+
+    if total < 2 * FEW or sys.stdout.isatty() or not console.is_terminal:
+        return results
+    import rich.progress
+
+    return rich.progress.track(results, "photographs", total=total, console=console)
+
+
+def name_of(path: Path) -> Path:
+    """A photograph's path as a relative one without suffix, to name what is made of it."""
+    return Path(*(p for p in path.with_suffix("").parts if p not in ("..", path.anchor)))
 
 
 def files(patterns: Iterable[str]) -> Iterator[Path]:

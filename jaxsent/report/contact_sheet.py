@@ -1,0 +1,80 @@
+"""Photographs with what they evoke, as one HTML file that opens anywhere; written as they come."""
+
+from html import escape
+from importlib import resources
+from pathlib import Path
+
+from jaxsent import augment
+from jaxsent.errors import UserError
+from jaxsent.report.pictures import jpeg_uri, overlay, shrink
+from jaxsent.report.words import percent
+
+SHOWN = 3  # most probable classes
+
+
+class ContactSheet:
+    """An open sheet, as a context manager: `add` writes a card, so memory stays constant.
+
+    Args:
+      path: the file.
+      model: what is said at the top.
+
+    Raises:
+      UserError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path, model: str):
+        template = resources.files("jaxsent.report").joinpath("template.html").read_text("utf-8")
+        style = template[template.index("<style>") : template.index("</style>")] + "</style>"
+        self.path, self.count = path, 0
+        title = f"What photographs evoke, by {escape(Path(model).name or model)}"
+        self.head = (
+            '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f'<meta name="color-scheme" content="light dark"><title>{title}</title>{style}</head>'
+            f"<body><main><header><h1>{title}</h1>"
+            '<p class="summary">Left what the network saw of a photograph, right its sentiment '
+            "map. It says how raters would answer, never how a person pictured feels.</p>"
+            '</header><section><div class="gallery">'
+        )
+
+    def __enter__(self):
+        try:
+            self.file = self.path.open("w", encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"--sheet {self.path}: cannot be written ({error.strerror}).") from None
+        self.file.write(self.head)
+        return self
+
+    def __exit__(self, *_):
+        self.file.write(
+            f'</div><p class="note">{self.count:,} photographs.</p></section></main>'
+            "</body></html>\n"
+        )
+        self.file.close()
+
+    def add(self, path: Path, said) -> None:
+        """A card of a prediction."""
+        self.count += 1
+        y, x, h, w = said.box
+        seen = shrink(augment.crop(said.image, (y, x, h, w)))
+        pictures = [(seen, f"photograph {path.name}")]
+        if said.sentiment_map is not None:
+            pictures.append((overlay(seen, said.sentiment_map), f"sentiment map of {path.name}"))
+        images = "".join(
+            f'<img src="{jpeg_uri(picture)}" alt="{escape(alt)}" loading="lazy" '
+            f'width="{picture.shape[1]}" height="{picture.shape[0]}">'
+            for picture, alt in pictures
+        )
+        chances = list(zip(said.labels, said.probabilities, strict=True))[:SHOWN]
+        rest = ", ".join(f"{escape(name)} {percent(float(p))}" for name, p in chances[1:])
+        polarity = said.polarity or ""
+        if polarity in ("", said.label):
+            polarity = ""
+        self.file.write(
+            f'<article class="example"><div class="pair">{images}</div><p class="verdict">'
+            f'<span class="said"><b>{escape(said.label)}</b> '
+            f"<span>{percent(said.probability)}</span></span><span>{polarity}</span></p>"
+            f'<p class="next">{f"then {rest}" if rest else ""}</p>'
+            f'<p class="file">{escape(str(path))}</p></article>'
+        )

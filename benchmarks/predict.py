@@ -96,6 +96,7 @@ def folder_of_photographs(models: dict, options) -> None:
             out = call(__file__, "--child", kind, model, options.photos, options.count,
                        python=python)  # fmt: skip
             rates[name].append(float(out.split()[-1]))
+            print(f"{name}: {rates[name][-1]:.1f} photographs/s", file=sys.stderr)
     print("\n| folder | photographs/s | over PyTorch's |\n|---|---|---|")
     for name, found in rates.items():
         ratio = ""

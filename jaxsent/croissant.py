@@ -24,9 +24,9 @@ CONTEXT = {
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     **{
         name: f"cr:{name}"
-        for name in "citeAs column equivalentProperty extract field fileObject fileProperty fileSet "
-        "format includes isLiveDataset jsonPath key md5 parentField path recordSet references regex "
-        "repeated replace samplingRate separator source subField transform".split()
+        for name in "citeAs column equivalentProperty extract field fileObject fileProperty "
+        "fileSet format includes isLiveDataset jsonPath key md5 parentField path recordSet "
+        "references regex repeated replace samplingRate separator source subField transform".split()
     },
 }
 ARRAY_RECORD = "https://github.com/google/array_record"  # there is no MIME type

@@ -34,6 +34,13 @@ def test_every_network_stands_on_every_backbone(name, backbone):
         assert set(out) <= {"map_logits", "sentiment_map"}
 
 
+@pytest.mark.parametrize("name", [*LABELS, *MAPS])
+def test_a_frozen_backbone_is_read_alike(name):
+    model, variables = heads.made(name, "efficientnet_lite0")
+    frozen = heads.applied(model.clone(freeze="backbone"), variables)
+    chex.assert_trees_all_close(frozen, heads.applied(model, variables), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(("name", "backbone"), [
     ("cam", "vgg16"), ("wildcat", "resnet18"), ("spn", "vgg16"), ("fcnel", "resnet18"),
     ("casnet", "alexnet"),

@@ -9,7 +9,12 @@ def add(parser) -> None:
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), help="folder of the runs (default runs)"
     )
-    parser.add_argument("--format", choices=("text", "markdown", "latex", "csv"), default="text")
+    parser.add_argument(
+        "--format",
+        choices=("text", "markdown", "latex", "csv"),
+        default="text",
+        help="how it is written (default text)",
+    )
 
 
 def run(options) -> int:

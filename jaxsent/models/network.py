@@ -32,14 +32,15 @@ class Network(nn.Module):
     dtype: Any = jnp.float32
 
     def tapped(self, images: Array, train: bool, beyond: bool):
-        """(B, H, W, 3) -> F (B, h, w, n), all taps. `beyond`: also the layers after F."""
+        """(B, H, W, 3) -> F (B, h, w, n), all taps in order. `beyond`: also the layers after F."""
         tap = self.tap or self.backbone.TAP
         train = train and self.freeze == "none"
         taps = self.backbone.features(images, train, None if beyond else tap)
         if tap not in taps:
             raise ValueError(f"tap={tap!r}: this backbone has {', '.join(taps)}.")
         if self.freeze == "backbone":
-            taps = jax.lax.stop_gradient(taps)
+            # One by one, since JAX would sort the dict by name.
+            taps = {name: jax.lax.stop_gradient(x) for name, x in taps.items()}
         return taps[tap], taps
 
     def embedded(self, taps: dict[str, Array], train: bool) -> Array:

@@ -1,0 +1,104 @@
+"""`jaxsent doctor`: what works on this machine, what is found, and what to do about the rest."""
+
+import json
+import os
+from pathlib import Path
+
+from jaxsent.commands.data import DATA_DIR
+
+
+def add(parser) -> None:
+    parser.add_argument(
+        "--data-dir", type=Path, action="append", metavar="DIR",
+        help=f"prepared sets, as often as you like (default {DATA_DIR} and runs/prepared)",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(options) -> int:
+    from jaxsent import doctor
+
+    given = options.data_dir or [Path(DATA_DIR), Path("runs/prepared")]
+    found = doctor.examine([folder.expanduser() for folder in given])
+    print(json.dumps(found, indent=1, ensure_ascii=False) if options.json else text(found))
+    return 0 if found["ok"] else 1
+
+
+def text(found: dict) -> str:
+    """An examination for a person; the home folder shows as ~."""
+    parts = {
+        "core": _core, "devices": _devices, "extras": _extras, "data": _data, "weights": _weights,
+        "cache": _cache, "folders": _folders, "system": _system,
+    }  # fmt: skip
+    lines = [f"jaxsent {found['jaxsent']}, Python {found['core'].get('python', '?')}"]
+    for name, tell in parts.items():
+        lines += ["", name]
+        part = found[name]
+        lines += [f"  not examined: {part['error']}"] if "error" in part else list(tell(part))
+    lines += ["", "what to do"]
+    lines += [f"  {advice}" for advice in found["advice"]] or ["  Nothing."]
+    home = os.path.expanduser("~")
+    return "\n".join(lines).replace(f"{home}/", "~/")
+
+
+def _core(part):
+    for name, version in part["packages"].items():
+        yield f"  {name:28} {version or 'missing'}"
+    for name, why in part["failed"].items():
+        yield f"  import {name}: {why}"
+
+
+def _devices(part):
+    if not part["found"]:
+        yield "  none"
+    for device in part["found"]:
+        memory = f", {_size(device['memory'])}" if device["memory"] else ""
+        yield f"  {device['platform']}:{device['id']} {device['kind']}{memory}"
+
+
+def _extras(part):
+    for name, extra in part["found"].items():
+        state = f"lacks {', '.join(extra['missing'])}" if extra["missing"] else "installed"
+        yield f"  {name:8} {state}"
+        yield f"  {'':8} for {extra['for'] or 'see pyproject.toml'}"
+    if any(extra["missing"] for extra in part["found"].values()):
+        yield "  one is added by: pip install -c constraints.txt -e '.[NAME]'"
+
+
+def _data(part):
+    for one in part["prepared"]:
+        yield f"  {one['name']:28} {_size(one['bytes'])} in {one['in']}"
+    if part["not_prepared"]:
+        yield f"  not prepared: {', '.join(part['not_prepared'])} (jaxsent data list)"
+
+
+def _weights(part):
+    for one in part["found"] or [{"weights": "none", "from": part["hub_cache"]}]:
+        yield f"  {one['weights']} ({one['from']})"
+
+
+def _cache(part):
+    if part["folder"] is None:
+        yield "  none"
+    else:
+        yield f"  {part['files']} programs, {_size(part['bytes'])} in {part['folder']}"
+
+
+def _folders(part):
+    for one in part["found"]:
+        state = f"{_size(one['free'])} free" if one["writable"] else "cannot be written"
+        yield f"  {one['folder']}: {state}"
+
+
+def _system(part):
+    memory = f", {_size(part['memory'])} of memory" if part["memory"] else ""
+    yield f"  {part['platform']}, {part['cores']} cores{memory}"
+    yield f"  {part['libc'] or 'no glibc'}, huge pages: {part['huge_pages'] or 'unknown'}"
+
+
+def _size(count: float) -> str:
+    units = iter(("B", "kB", "MB", "GB"))
+    unit = next(units)
+    while count >= 1000 and unit != "GB":
+        count, unit = count / 1000, next(units)
+    return f"{count:.1f} GB" if unit == "GB" else f"{count:.0f} {unit}"

@@ -24,7 +24,7 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def equation(source, language, css_class, options, md, **_) -> str:
-    """What \qquad parts may stand below each other on a narrow screen."""
+    r"""What \qquad parts may stand below each other on a narrow screen."""
     parts = [converter.convert(part, display="block") for part in source.split(r"\qquad")]
     return f'<div class="{css_class}">{"".join(parts)}</div>'
 

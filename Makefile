@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-slow lint format constraints clean
+.PHONY: demo test test-slow lint format docs constraints clean
 
 demo: .venv/demo
 	$(BIN)/python run.py --config configs/wsidnet_demo.py --workdir runs/demo
@@ -27,6 +27,9 @@ format: .venv/dev
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $@
+
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Today's newest versions of everything, for a commit that raises them.
 constraints:

@@ -93,6 +93,15 @@ def test_networks_that_learn_labels(name, tiny_config, tmp_path):
     assert again["sentiment_map"]["f"] == pytest.approx(results["sentiment_map"]["f"])
 
 
+@pytest.mark.parametrize("name", MAPS)
+def test_a_run_without_classes(name, tiny_config, tmp_path):
+    tiny_config.model.name, tiny_config.data.map = name, "region"
+    results = train.train(tiny_config, tmp_path)
+    assert {"mae", "precision", "recall", "f"} <= results["sentiment_map"].keys()
+    assert "accuracy" not in results
+    assert (tmp_path / "report" / "index.html").is_file()
+
+
 def learned(config, updates):
     """Runs `updates` steps -> metrics of each."""
     task = experiment.make(config)

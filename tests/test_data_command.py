@@ -57,6 +57,11 @@ def test_prepare_list_show(call, pets, tmp_path):
         assert f"\n{name}: " in f"\n{said}"
         assert " ".join(about["licence"].split()) in " ".join(said.split())
 
+    status, said, _ = call("croissant", "folder/pets", "--data-dir", out)
+    metadata = json.loads(said)
+    assert metadata["@type"].endswith("Dataset")
+    assert str(tmp_path) not in said
+
     picture = tmp_path / "grid.png"
     status, said, _ = call(
         "show", "folder/pets", "--data-dir", out, "-n", 6, "--split", "train", "--out", picture

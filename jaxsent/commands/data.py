@@ -1,4 +1,4 @@
-"""`jaxsent data prepare|list|show`: from a user's folder to a prepared set, and a look at it."""
+"""`jaxsent data prepare|list|show|croissant`: from a user's folder to a prepared set, and a look at it."""
 
 import json
 import shutil
@@ -32,6 +32,11 @@ def add(parser) -> None:
     listing.add_argument("--data-dir", **shared)
     listing.add_argument("--json", action="store_true", help="for programs")
     listing.set_defaults(do=_list)
+
+    card = actions.add_parser("croissant", help="print a prepared set's Croissant metadata (JSON)")
+    card.add_argument("name", help="a prepared set")
+    card.add_argument("--data-dir", **shared)
+    card.set_defaults(do=_croissant)
 
     show = actions.add_parser("show", help="draw examples with their labels and regions")
     show.add_argument("name", help="a prepared set")
@@ -151,6 +156,16 @@ def _sets(data_dir: Path):
             "licence": card.licence,
             "prepared": found,
         }
+
+
+def _croissant(options) -> int:
+    from jaxsent.croissant import croissant
+    from tfds_builders.prepare import prepare
+
+    name, _, variant = options.name.partition("/")
+    said = croissant(prepare(name, variant or None, options.data_dir))
+    print(json.dumps(said, indent=1, ensure_ascii=False))
+    return 0
 
 
 def _show(options) -> int:

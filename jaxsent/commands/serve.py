@@ -12,7 +12,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def add(parser) -> None:
-    parser.add_argument("model", help="folder of a run")
+    parser.add_argument("model", help="a run's folder, an exported file, or hf:OWNER/NAME")
     parser.add_argument("--host", default="127.0.0.1", help="address (default this machine only)")
     parser.add_argument("--port", type=int, default=7860, help="0 takes a free one (default 7860)")
     parser.add_argument(

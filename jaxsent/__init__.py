@@ -10,9 +10,9 @@ __version__ = "0.1.0"
 MODULES = ("emotions", "losses", "metrics", "models", "pretrained")
 
 
-def load(model):
-    """A predictor of a finished run, see jaxsent.predict.load."""
-    return import_module("jaxsent.predict").load(model)
+def load(model, engine: str = "auto"):
+    """A predictor of a finished run or an exported file, see jaxsent.predict.load."""
+    return import_module("jaxsent.predict").load(model, engine)
 
 
 def __getattr__(name: str):

@@ -1,4 +1,4 @@
-"""`jaxsent data prepare|list|show|croissant`: from a user's folder to a prepared set, and a look at it."""
+"""`jaxsent data`: from a user's folder to a prepared set, and what can be told of it."""
 
 import json
 import shutil

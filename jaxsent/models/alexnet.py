@@ -42,7 +42,7 @@ class AlexNet(Backbone):
     def embed(self, features: dict[str, Array], train: bool = False) -> Array:
         """conv5 -> (B, 4096), fc7 after ReLU; torchvision's dropout stands before each layer."""
         x = adaptive_average(nn.max_pool(features["conv5"], (3, 3), (2, 2)), 6)
-        x = x.reshape(len(x), -1)
+        x = x.reshape(x.shape[0], -1)
         for layer in (self.fc6, self.fc7):
             x = nn.relu(layer(self.dropout(x, deterministic=not train)))
         return x

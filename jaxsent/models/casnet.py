@@ -31,7 +31,7 @@ class Context(nn.Module):
             bias_init=nn.initializers.ones,
             name="fc",
         )
-        return weigh(pooled.reshape(len(pooled), -1).astype(jnp.float32))
+        return weigh(pooled.reshape(pooled.shape[0], -1).astype(jnp.float32))
 
 
 class CASNet(Network):

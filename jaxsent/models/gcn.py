@@ -22,7 +22,7 @@ def read_out(h: Array, readout: str = "mean") -> Array:
     (method.md); "flatten" and "max" can.
     """
     if readout == "flatten":
-        return h.reshape(len(h), -1)
+        return h.reshape(h.shape[0], -1)
     return {"mean": jnp.mean, "max": jnp.max}[readout](h, axis=1)
 
 

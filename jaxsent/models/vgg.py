@@ -49,7 +49,7 @@ class VGG16(Backbone):
     def embed(self, features: dict[str, Array], train: bool = False) -> Array:
         """conv5_3 -> (B, 4096), fc7 after ReLU and dropout."""
         x = adaptive_average(nn.max_pool(features["conv5_3"], (2, 2), (2, 2)), 7)
-        x = x.reshape(len(x), -1)
+        x = x.reshape(x.shape[0], -1)
         for layer in (self.fc6, self.fc7):
             x = self.dropout(nn.relu(layer(x)), deterministic=not train)
         return x

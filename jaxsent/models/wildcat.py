@@ -24,7 +24,7 @@ def spatial_pooling(maps: Array, kmax: float, kmin: float, alpha: float) -> Arra
     `kmax` and `kmin` are numbers of places or, below 1, shares of them. The authors' code halves
     the sum; the paper does not.
     """
-    places = maps.reshape(len(maps), -1, maps.shape[-1]).swapaxes(1, 2)  # (B, K, h·w)
+    places = maps.reshape(maps.shape[0], -1, maps.shape[-1]).swapaxes(1, 2)  # (B, K, h·w)
     # At least one place, as a small share of a small grid is none.
     highest, _ = jax.lax.top_k(places, max(count(kmax, places.shape[-1]), 1))
     pooled = highest.mean(-1)

@@ -79,6 +79,8 @@ class WSIDNet(Network):
         """Names of the reference implementation (shared/reference/README.md)."""
         names = {"detector/conv": "detector", "classifier": "classifier"}
         names["projection/fc"] = "vgg_classifier.6"
+        if self.head == "mlp":
+            names["hidden"] = "hidden"
         names |= {f"gcn/layer{i}": f"gcn.{i}" for i in range(len(self.gcn_widths))}
         for ours, theirs in self.backbone.torch_names().items():
             if ours != "fc8":

@@ -176,12 +176,12 @@ def test_evaluating_what_was_never_trained(tiny_config, tmp_path):
 
 
 def test_an_image_that_cannot_be_decoded_is_named(tiny_config, tmp_path, monkeypatch):
-    decode = augment.decode
+    decode = augment._imdecode
 
-    def broken(content, name):
-        return decode(content[:100] if name == "train/000003.jpg" else content, name)
+    def broken(content, flag, name):
+        return decode(content[:100] if name == "train/000003.jpg" else content, flag, name)
 
-    monkeypatch.setattr(augment, "decode", broken)
+    monkeypatch.setattr(augment, "_imdecode", broken)
     with pytest.raises(UserError, match="train/000003.jpg"):
         train.train(tiny_config, tmp_path)
 

@@ -54,12 +54,16 @@ def decode_crop(
     return crop(image, box), box, image.shape[:2]
 
 
-def jpeg_shape(data: bytes) -> tuple[int, int] | None:
-    """(H, W) by a JPEG's header; None of another file, and of one that EXIF could turn."""
+def jpeg_shape(data: bytes, stored: bool = False) -> tuple[int, int] | None:
+    """(H, W) by a JPEG's header; None of another file, and of one that EXIF could turn.
+
+    `stored` asks for the size before any turn, whatever EXIF says.
+    """
     at = 2
-    while data[:2] == b"\xff\xd8" and data[at : at + 1] == b"\xff" and len(data) > at + 8:
+    while data[:2] == b"\xff\xd8" and data[at : at + 1] == b"\xff" and at + 9 <= len(data):
         marker = data[at + 1]
-        if marker == 0xDA or (marker == 0xE1 and data[at + 4 : at + 8] == b"Exif"):
+        turned = marker == 0xE1 and data[at + 4 : at + 8] == b"Exif"
+        if marker == 0xDA or (turned and not stored):
             return None
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame's header
             return int.from_bytes(data[at + 5 : at + 7]), int.from_bytes(data[at + 7 : at + 9])

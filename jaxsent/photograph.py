@@ -63,7 +63,7 @@ def read_near(photo, side: int) -> tuple[np.ndarray, tuple[int, int]]:
     else:
         image = read(photo)
         return image, image.shape[:2]
-    stored = _jpeg_size(data)
+    stored = augment.jpeg_shape(data, stored=True)
     factor = _factor(stored, side) if stored else 1
     if factor > 1:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), REDUCED[factor])
@@ -81,19 +81,6 @@ def _factor(shape: tuple[int, int], side: int) -> int:
     # Only sides without a remainder: the last pixel would stand for less than the others.
     whole = [f for f in REDUCED if not (shape[0] % f or shape[1] % f)]
     return max((f for f in whole if min(shape) >= 2 * side * f), default=1)
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """(height, width) as stored, None of what is no JPEG."""
-    if data[:2] != b"\xff\xd8":
-        return None
-    at = 2
-    while data[at : at + 1] == b"\xff" and at + 9 <= len(data):
-        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # the header of a frame
-            return int.from_bytes(data[at + 5 : at + 7]), int.from_bytes(data[at + 7 : at + 9])
-        at += 2 + length
-    return None
 
 
 def decode(data: bytes, name: str) -> np.ndarray:

@@ -274,3 +274,12 @@ def test_flip_mirrors_columns():
     flipped = augment.flip(coordinates(4, 9))
     np.testing.assert_array_equal(flipped[0, :, 1], np.arange(9)[::-1])
     np.testing.assert_array_equal(augment.flip(flipped), coordinates(4, 9))
+
+
+def test_a_jpeg_cut_anywhere_in_its_header_is_an_error_that_names_it():
+    data = photograph(64, 96)
+    for length in range(0, 400, 7):
+        with pytest.raises(UserError, match="cut.jpg"):
+            augment.decode_crop(data[:length], lambda h, w: (0, 0, h, w), 16, "cut.jpg")
+    assert augment.jpeg_shape(data) == augment.jpeg_shape(data, stored=True) == (64, 96)
+    assert augment.jpeg_shape(data[:3]) is None

@@ -5,7 +5,8 @@
 FOLDER holds JPEGs at any depth, such as OASIS's; without it they are generated at 500x400.
 `--enlarge 2` doubles their sides first, as photographs of a megapixel. Compared are
 
-- ours: `jaxsent.data.train_batches`, reading from the prepared set, in this process;
+- ours: `jaxsent.data.train_batches`, reading from the prepared set, in this process: with nothing
+  kept, and in later epochs, which find the decoded images in memory (`data.keep`);
 - plain decoding of the same files, whole and from memory, to RGB: cv2.imdecode, which is
   libjpeg-turbo, as it is and with the memory kept between images as ours keeps it; simplejpeg,
   libjpeg-turbo too, where it is installed;
@@ -13,7 +14,7 @@ FOLDER holds JPEGs at any depth, such as OASIS's; without it they are generated 
 
 Each is a process of its own and they take turns; the rates are per second of CPU time, so that
 other programs on the machine matter little, and every ratio is the median over rounds. Then come
-one and two worker processes by the clock, whose batches must be equal.
+one and two worker processes by the clock, nothing kept, whose batches must be equal.
 """
 
 import argparse
@@ -33,8 +34,8 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 BATCHES, BATCH, SIZE = 40, 32, 224
-DECODERS = ("cv2.imdecode", "cv2.imdecode, memory kept", "simplejpeg")
-OTHERS = (*DECODERS, "Pillow")
+OURS = {"ours, nothing kept": 0.0, "ours, later epochs": 4.0}  # GiB of decoded images kept
+OTHERS = ("cv2.imdecode", "cv2.imdecode, memory kept", "simplejpeg", "Pillow")
 
 
 def tree(root: Path, source: str | None, enlarge: int) -> None:
@@ -63,17 +64,13 @@ def prepared(folder: Path, source: Path | None = None):
     return prepare("flickr", None, folder, source)
 
 
-def ours(builder, workers: int = 0):
-    """The first BATCHES batches."""
+def ours(builder, workers: int = 0, keep: float = 0.0):
+    """Endless batches."""
     from jaxsent import data
 
-    batches = data.train_batches(
-        builder, "train", batch_size=BATCH, image_size=SIZE, seed=0, workers=workers
+    return data.train_batches(
+        builder, "train", batch_size=BATCH, image_size=SIZE, seed=0, workers=workers, keep=keep
     )
-    for _ in range(BATCHES):
-        yield next(batches)
-    if workers:
-        batches.close()
 
 
 def pillow(data: bytes, rng) -> np.ndarray:
@@ -96,11 +93,14 @@ def measure(name: str, folder: Path) -> float:
     from jaxsent import data
 
     builder = prepared(folder)
-    if name == "ours":
-        next(ours(builder))  # imports
+    if name in OURS:
+        batches = ours(builder, keep=OURS[name])
+        once = data.num_examples(builder, "train") // BATCH + 8 if OURS[name] else 8
+        for _ in range(once):
+            next(batches)
         began = time.process_time()
-        for _ in ours(builder):
-            pass
+        for _ in range(BATCHES):
+            next(batches)
         return BATCHES * BATCH / (time.process_time() - began)
     source = data.source(builder, "train")
     files = [source[i]["image"] for i in range(min(len(source), BATCHES * BATCH))]
@@ -128,34 +128,35 @@ def rate(name: str, folder: Path) -> float:
 
 def compare(folder: Path, rounds: int) -> None:
     others = [n for n in OTHERS if n != "simplejpeg" or importlib.util.find_spec(n)]
-    found = [{name: rate(name, folder) for name in ("ours", *others)} for _ in range(rounds)]
-    print(f"{'per core':28s}{'images/s':>10s}{'ours over it':>14s}")
+    found = [{name: rate(name, folder) for name in (*OURS, *others)} for _ in range(rounds)]
+    print(f"{'per core':28s}{'images/s':>10s}" + "".join(f"{name + ' / it':>27s}" for name in OURS))
     for name in found[0]:
         images = statistics.median(r[name] for r in found)
-        ratio = statistics.median(r["ours"] / r[name] for r in found)
-        print(f"{name:28s}{images:10.0f}{ratio:14.2f}")
+        ratios = (statistics.median(r[mine] / r[name] for r in found) for mine in OURS)
+        print(f"{name:28s}{images:10.0f}" + "".join(f"{ratio:27.2f}" for ratio in ratios))
 
 
 def scale(folder: Path, rounds: int) -> None:
-    """One and two workers, from the first batch on."""
+    """One and two workers, once they have started."""
     builder = prepared(folder)
     seconds = {1: [], 2: []}
     for _ in range(rounds):
-        kept = {}
+        made = {}
         for workers, took in seconds.items():
             batches = ours(builder, workers)
-            kept[workers] = [next(batches)]
+            made[workers] = [next(batches) for _ in range(8)]
             began = time.perf_counter()
-            kept[workers] += batches
+            made[workers] += [next(batches) for _ in range(BATCHES)]
             took.append(time.perf_counter() - began)
-        for one, two in zip(kept[1], kept[2], strict=True):
+            batches.close()
+        for one, two in zip(made[1], made[2], strict=True):
             for key in one:
                 np.testing.assert_array_equal(one[key], two[key])
-    images = [BATCH * (BATCHES - 1) / statistics.median(took) for took in seconds.values()]
+    images = [BATCH * BATCHES / statistics.median(took) for took in seconds.values()]
     ratio = statistics.median(a / b for a, b in zip(*seconds.values(), strict=True))
-    print(f"{'workers, by the clock':28s}{'images/s':>10s}{'over one':>14s}")
-    print(f"{'1':28s}{images[0]:10.0f}{1:14.2f}")
-    print(f"{'2, equal batches':28s}{images[1]:10.0f}{ratio:14.2f}")
+    print(f"{'workers, by the clock':28s}{'images/s':>10s}{'over one':>27s}")
+    print(f"{'1':28s}{images[0]:10.0f}{1:27.2f}")
+    print(f"{'2, equal batches':28s}{images[1]:10.0f}{ratio:27.2f}")
 
 
 def main(options) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from jaxsent import jpeg
 from jaxsent.errors import UserError
 
 Box = tuple[int, int, int, int]
@@ -25,50 +26,34 @@ def decode(data: bytes, name: str = "image") -> np.ndarray:
     return on_white(image) if flag == cv2.IMREAD_UNCHANGED else image
 
 
-REDUCED = {
-    2: cv2.IMREAD_REDUCED_GRAYSCALE_2 | cv2.IMREAD_COLOR_RGB,
-    4: cv2.IMREAD_REDUCED_GRAYSCALE_4 | cv2.IMREAD_COLOR_RGB,
-    8: cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_COLOR_RGB,
-}
-
-
 def decode_crop(
-    data: bytes, choose: Callable[[int, int], Box], size: int, name: str = "image"
+    data: bytes,
+    choose: Callable[[int, int], Box],
+    size: int,
+    name: str = "image",
+    pixels: np.ndarray | None = None,
 ) -> tuple[np.ndarray, Box, tuple[int, int]]:
     """Decode what is inside the box `choose(H, W)` -> (h, w, 3) uint8 RGB, the box, (H, W).
 
     Of a JPEG, a box of at least 2, 4 or 8 times `size` on both sides is decoded at that part of
     the resolution, which saves most of the work; it then begins and ends at multiples of it.
+    `pixels`, the image as `decode` gives it, save the decoding of the others and change nothing.
     Raises UserError as `decode`.
     """
-    shape = jpeg_shape(data)
+    shape = jpeg.shape(data)
     if shape:
         box = choose(*shape)
-        factor = max(f for f in (1, *REDUCED) if f == 1 or f * size <= min(box[2:]))
-        image = _imdecode(data, REDUCED[factor], name) if factor > 1 else decode(data, name)
-        if image.shape[:2] == tuple(-(-side // factor) for side in shape):
-            part = tuple(v // factor for v in box)
-            return crop(image, part), tuple(v * factor for v in part), shape
-    image = decode(data, name)
+        factor = max(f for f in jpeg.REDUCED if f == 1 or f * size <= min(box[2:]))
+        part = tuple(v // factor for v in box)
+        if pixels is None or factor > 1:
+            found = jpeg.decode_part(data, part, factor)
+        else:
+            found = crop(pixels, box)
+        if found is not None:
+            return found, tuple(v * factor for v in part), shape
+    image = decode(data, name) if pixels is None else pixels
     box = choose(*image.shape[:2])
     return crop(image, box), box, image.shape[:2]
-
-
-def jpeg_shape(data: bytes, stored: bool = False) -> tuple[int, int] | None:
-    """(H, W) by a JPEG's header; None of another file, and of one that EXIF could turn.
-
-    `stored` asks for the size before any turn, whatever EXIF says.
-    """
-    at = 2
-    while data[:2] == b"\xff\xd8" and data[at : at + 1] == b"\xff" and at + 9 <= len(data):
-        marker = data[at + 1]
-        turned = marker == 0xE1 and data[at + 4 : at + 8] == b"Exif"
-        if marker == 0xDA or (turned and not stored):
-            return None
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame's header
-            return int.from_bytes(data[at + 5 : at + 7]), int.from_bytes(data[at + 7 : at + 9])
-        at += 2 + int.from_bytes(data[at + 2 : at + 4])
-    return None
 
 
 def decode_region(data: bytes, name: str = "region") -> np.ndarray:
@@ -113,19 +98,29 @@ ENLARGING = {"bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}
 def resize(image: np.ndarray, height: int, width: int, enlarging="bilinear") -> np.ndarray:
     """(H, W, ...) -> (height, width, ...).
 
-    Area averaging when neither side grows, which keeps fine texture from aliasing; else
-    `enlarging`, "bilinear" or "bicubic".
+    `enlarging`, "bilinear" or "bicubic", when a side grows. Else smoothed first, so that fine
+    texture does not alias: to at least half of both sides as by a triangle of the width of the
+    ratio, which is Pillow's and torchvision's bilinear filter; to less by area averaging.
     """
     h, w = image.shape[:2]
     if (h, w) == (height, width):
         return image
     if height > h or width > w:
         return cv2.resize(image, (width, height), interpolation=ENLARGING[enlarging])
-    if image.dtype != np.uint8 or (h % height == 0 and w % width == 0):
+    if h > 2 * height or w > 2 * width:
         return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    # The same averages, rounded: OpenCV takes less time over them in floating point.
-    area = cv2.resize(image.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-    return cv2.convertScaleAbs(area)
+    smooth = cv2.sepFilter2D(image, -1, _smoothing(w / width), _smoothing(h / height))
+    return cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _smoothing(ratio: float) -> np.ndarray:
+    """Three weights that smooth a line before every `ratio`-th point, 1 to 2, is read between them.
+
+    A triangle as wide as the ratio has the variance ratio² / 6, of which the reading between two
+    points, itself such a triangle of ratio 1, leaves (ratio² - 1) / 6.
+    """
+    side = (ratio**2 - 1) / 12
+    return np.array([side, 1 - 2 * side, side], np.float32)
 
 
 def resize_points(points: np.ndarray, height: int, width: int) -> np.ndarray:

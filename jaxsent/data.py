@@ -6,14 +6,17 @@ iterator state is saved.
 
 import ctypes
 import dataclasses
+import functools
 import os
 import sys
+from collections.abc import Sequence
 
 import absl.flags
 import cv2
 import grain
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.proto import tf_example_pb2
 
 from jaxsent import augment
 from jaxsent.errors import UserError
@@ -55,6 +58,7 @@ def train_batches(
     flip=0.5,
     enlarging="bilinear",
     maps=(),
+    keep=0.0,
 ):
     """An endless iterator of this process's part of each shuffled, augmented batch.
 
@@ -66,19 +70,20 @@ def train_batches(
 
     Batches from `start_step` on equal those of an unbroken run; they do not depend on `workers`
     (processes that decode; 0: threads of this one), and all processes together yield the same
-    augmented elements for any `process_count`. Close the iterator when `workers` > 0.
+    augmented elements for any `process_count`. Close the iterator when `workers` > 0. Up to `keep`
+    GiB of decoded images stay in memory, over all workers, where later epochs find them.
     """
-    local = _local_batch(batch_size, process_count)
+    _local_batch(batch_size, process_count)
     if num_examples(builder, split) == 0:
         raise UserError(
             f"{builder.info.full_name}: the split {split} is empty; nothing to train on"
         )
     _check_maps(builder, maps)
-    examples = grain.MapDataset.source(source(builder, split)).seed(seed).shuffle().repeat()
-    # Before the slice, so that an element's randomness hangs on its global position.
-    examples = examples.random_map(_TrainExample(image_size, scale, ratio, flip, enlarging, maps))
-    batches = examples[process_index::process_count].batch(local, drop_remainder=True)
-    return _iterate(batches[start_step:], workers)
+    example = _TrainExample(image_size, scale, ratio, flip, enlarging, maps)
+    rows = range(process_index, batch_size, process_count)
+    kept = Kept(source(builder, split), int(keep * 2**30) // max(workers, 1))
+    batches = _TrainBatches(kept, example, seed, batch_size, rows)
+    return _iterate(grain.MapDataset.source(batches)[start_step:], workers)
 
 
 def eval_batches(
@@ -132,14 +137,60 @@ def _check_maps(builder, maps) -> None:
             )
 
 
-def source(builder, split: str):
+def source(builder, split: str) -> "Source":
     """Random access to a split's examples, images as the bytes of their files."""
-    images = {
-        key: tfds.decode.SkipDecoding()
-        for key, feature in builder.info.features.items()
-        if isinstance(feature, tfds.features.Image)
-    }
-    return builder.as_data_source(split=split, decoders=images)
+    raw = tfds.decode.DeserializeMethod.RAW_BYTES
+    return Source(builder.as_data_source(split=split, deserialize_method=raw))
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Examples as a dict of feature -> int, float, bytes (texts and files), or a list of them.
+
+    TFDS's own parser takes several times as long, in all as much as a resize.
+    """
+
+    records: Sequence[bytes]
+
+    def __len__(self):
+        return len(self.records)
+
+    def __getitem__(self, i):
+        features = tf_example_pb2.Example.FromString(self.records[i]).features.feature
+        return {name: _value(feature) for name, feature in features.items()}
+
+
+def _value(feature):
+    values = getattr(feature, feature.WhichOneof("kind")).value
+    return values[0] if len(values) == 1 else list(values)
+
+
+class Kept:
+    """A source whose examples are kept once read, with the decoded `pixels` of their images.
+
+    It takes what comes first until `room`, the bytes of these pixels, is used up; nothing is given
+    up for another, as a shuffled epoch asks for all of them equally often.
+    """
+
+    def __init__(self, source: Source, room: int):
+        self.source, self.room = source, room
+        self.examples = {}
+
+    def __reduce__(self):
+        return Kept, (self.source, self.room)  # another process keeps its own
+
+    def __len__(self):
+        return len(self.source)
+
+    def __getitem__(self, i):
+        found = self.examples.get(i)
+        if found is None:
+            found = self.source[i]
+            if self.room > 0:
+                found["pixels"] = augment.decode(found["image"], text(found["file"]))
+                self.room -= found["pixels"].nbytes
+                self.examples[i] = found
+        return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +214,54 @@ class _Rows:
 
 
 @dataclasses.dataclass(frozen=True)
+class _TrainBatches:
+    """This process's rows of every global batch, of an endless sequence of epochs.
+
+    A whole batch at a time: grain's own shuffling, randomness and batching of single elements take
+    a third of a millisecond for each, as much as a resize.
+    """
+
+    source: "Kept"
+    example: "_TrainExample"
+    seed: int
+    batch_size: int
+    rows: range
+
+    def __len__(self):
+        return sys.maxsize // self.batch_size
+
+    def __getitem__(self, step):
+        first = step * self.batch_size
+        return _stacked((self._element(first + row) for row in self.rows), len(self.rows))
+
+    def _element(self, position):
+        """The randomness hangs on the position in the whole sequence, whoever works it out."""
+        epoch, i = divmod(position, len(self.source))
+        raw = self.source[int(_order(len(self.source), self.seed, epoch)[i])]
+        return self.example(raw, np.random.default_rng((self.seed, 1, position)))
+
+
+def _stacked(elements, count: int) -> dict:
+    """One batch of them, each copied at once, so that the next one finds its memory warm."""
+    batch = {}
+    for i, element in enumerate(elements):
+        for key, value in element.items():
+            if i == 0:
+                batch[key] = np.empty((count, *value.shape), value.dtype) if value.ndim else []
+            if value.ndim:
+                batch[key][i] = value
+            else:
+                batch[key].append(value)
+    return {key: np.asarray(values) for key, values in batch.items()}
+
+
+@functools.lru_cache(maxsize=4)
+def _order(count: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of an epoch."""
+    return np.random.default_rng((seed, 0, epoch)).permutation(count)
+
+
+@dataclasses.dataclass(frozen=True)
 class _TrainExample:
     image_size: int
     scale: tuple[float, float]
@@ -178,7 +277,7 @@ class _TrainExample:
             return augment.random_crop_box(height, width, rng, self.scale, self.ratio)
 
         file = text(raw["file"])
-        part, box, shape = augment.decode_crop(raw["image"], choose, size, file)
+        part, box, shape = augment.decode_crop(raw["image"], choose, size, file, raw.get("pixels"))
         parts = {"image": augment.resize(part, size, size, self.enlarging)}
         for name in self.maps:
             resize = augment.resize_points if name in POINTS else augment.resize
@@ -248,7 +347,7 @@ def text(value) -> str:
 def _iterate(batches: grain.MapDataset, workers: int):
     """Prefetch batches with threads of this process, or of `workers` others."""
     _prepare_process()
-    threads = 2 if workers else min(os.cpu_count() or 1, 8)
+    threads = 1 if workers else min(os.cpu_count() or 1, 8)
     # The buffer counts whole batches: grain's default of 500 would fill the memory.
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads)
     iterable = batches.to_iter_dataset(options)

@@ -6,17 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from jaxsent import augment
+from jaxsent import augment, jpeg
 from jaxsent.errors import UserError
 
 SUFFIXES = frozenset(".jpg .jpeg .png .webp .gif .tif .tiff .bmp .avif .heic .heif".split())
 LARGE = 4_000_000  # pixels
-REDUCED = {
-    2: cv2.IMREAD_REDUCED_GRAYSCALE_2 | cv2.IMREAD_COLOR_RGB,
-    4: cv2.IMREAD_REDUCED_GRAYSCALE_4 | cv2.IMREAD_COLOR_RGB,
-    8: cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_COLOR_RGB,
-}
-"""Part of a JPEG's size that OpenCV decodes, by the flag that asks for it."""
 
 
 def read(photo) -> np.ndarray:
@@ -63,10 +57,10 @@ def read_near(photo, side: int) -> tuple[np.ndarray, tuple[int, int]]:
     else:
         image = read(photo)
         return image, image.shape[:2]
-    stored = augment.jpeg_shape(data, stored=True)
+    stored = jpeg.shape(data, stored=True)
     factor = _factor(stored, side) if stored else 1
     if factor > 1:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), REDUCED[factor])
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), jpeg.REDUCED[factor])
         for whole in (stored, stored[::-1]):  # EXIF may turn it
             if image is not None and image.shape[:2] == (whole[0] // factor, whole[1] // factor):
                 return image, whole
@@ -79,7 +73,7 @@ def _factor(shape: tuple[int, int], side: int) -> int:
     if shape[0] * shape[1] < LARGE:
         return 1
     # Only sides without a remainder: the last pixel would stand for less than the others.
-    whole = [f for f in REDUCED if not (shape[0] % f or shape[1] % f)]
+    whole = [f for f in jpeg.REDUCED if not (shape[0] % f or shape[1] % f)]
     return max((f for f in whole if min(shape) >= 2 * side * f), default=1)
 
 

@@ -81,6 +81,7 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
         seed=config.seed,
         start_step=start,
         workers=config.data.workers,
+        keep=config.data.keep,
         process_index=jax.process_index(),
         process_count=jax.process_count(),
         enlarging=task.preprocessing.interpolation,

@@ -1,6 +1,7 @@
 """Preparing and batching, on the tiny configuration of emoji_scenes."""
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,28 @@ def test_resumed_equals_unbroken(builder):
     unbroken = take(data.train_batches(builder, "train", **TRAIN), 12)  # more than two epochs
     resumed = take(data.train_batches(builder, "train", start_step=5, **TRAIN), 7)
     assert_equal(unbroken[5:], resumed)
+
+
+@pytest.mark.parametrize("keep", [1.0, 40 * 224 * 224 * 3 / 2**30])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_is_kept_changes_nothing(builder, workers, keep):
+    """All of it, and the 40 images that find room."""
+    options = TRAIN | {"image_size": 24, "scale": (0.02, 1.0)}  # some boxes are decoded smaller
+    fresh = take(data.train_batches(builder, "train", **options), 14)
+    kept = data.train_batches(builder, "train", workers=workers, keep=keep, **options)
+    assert_equal(fresh, take(kept, 14))
+
+
+def test_images_are_kept_while_there_is_room(builder, monkeypatch):
+    source = data.source(builder, "train")
+    size = data.augment.decode(source[0]["image"]).nbytes
+    kept = data.Kept(source, 5 * size)
+    first = [kept[i] for i in range(8)]
+    monkeypatch.setattr(data.Source, "__getitem__", lambda self, i: {"file": i})
+    assert [kept[i] is first[i] for i in range(5)] == [True] * 5
+    assert [kept[i] for i in range(5, 8)] == [{"file": i} for i in range(5, 8)]
+    assert "pixels" not in data.Kept(source, 0)[0]
+    assert not pickle.loads(pickle.dumps(kept)).examples
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -19,7 +19,7 @@ class Preprocessing(NamedTuple):
     Attributes:
       mean, std: of RGB values 0..255.
       size: side of the square input in training, in pixels.
-      interpolation: "bilinear" or "bicubic", for enlarging; images are always shrunk by area.
+      interpolation: "bilinear" or "bicubic", for enlarging; shrinking is as augment.resize does it.
     """
 
     mean: tuple[float, float, float] = (123.675, 116.28, 103.53)

@@ -99,7 +99,7 @@ def resize(image: np.ndarray, height: int, width: int, enlarging="bilinear") -> 
     """(H, W, ...) -> (height, width, ...).
 
     `enlarging`, "bilinear" or "bicubic", when a side grows. Else smoothed first, so that fine
-    texture does not alias: to at least half of both sides as by a triangle of the width of the
+    texture does not alias: to more than half of both sides as by a triangle of the width of the
     ratio, which is Pillow's and torchvision's bilinear filter; to less by area averaging.
     """
     h, w = image.shape[:2]
@@ -107,7 +107,7 @@ def resize(image: np.ndarray, height: int, width: int, enlarging="bilinear") -> 
         return image
     if height > h or width > w:
         return cv2.resize(image, (width, height), interpolation=ENLARGING[enlarging])
-    if h > 2 * height or w > 2 * width:
+    if h >= 2 * height or w >= 2 * width:
         return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     smooth = cv2.sepFilter2D(image, -1, _smoothing(w / width), _smoothing(h / height))
     return cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -159,6 +159,9 @@ class Source:
         features = tf_example_pb2.Example.FromString(self.records[i]).features.feature
         return {name: _value(feature) for name, feature in features.items()}
 
+    def __iter__(self):
+        return map(self.__getitem__, range(len(self)))
+
 
 def _value(feature):
     values = getattr(feature, feature.WhichOneof("kind")).value

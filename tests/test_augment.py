@@ -160,8 +160,8 @@ def test_crop_of_a_broken_file_names_it():
             augment.decode_crop(data, lambda h, w: (0, 0, h, w), 8, "holiday.jpg")
 
 
-@pytest.mark.parametrize("size", [(64, 64), (73, 33), (50, 80)])
-def test_resize_to_less_than_half_is_the_exact_average(size):
+@pytest.mark.parametrize("size", [(64, 64), (75, 100), (73, 33), (50, 80)])
+def test_resize_to_half_or_less_is_the_exact_average(size):
     image = augment.decode(photograph(150, 200))
     found = augment.resize(image, *size)
     assert found.dtype == np.uint8
@@ -171,8 +171,8 @@ def test_resize_to_less_than_half_is_the_exact_average(size):
     np.testing.assert_array_equal(grey, found[..., 0])
 
 
-@pytest.mark.parametrize("size", [(149, 199), (130, 101), (110, 150), (90, 120), (75, 100)])
-def test_resize_to_half_or_more_is_nearly_pillows(size):
+@pytest.mark.parametrize("size", [(149, 199), (130, 101), (110, 150), (90, 120), (76, 101)])
+def test_resize_to_more_than_half_is_nearly_pillows(size):
     """Of a picture with edges and grain; mere bilinear reading is farther off, as averages are."""
     image = augment.decode(photograph(150, 200))
     found = augment.resize(image, *size)

@@ -1,6 +1,6 @@
 """Time and memory of preparing `flickr` on a generated tree of small images.
 
-    python benchmarks/flickr_scale.py [--images 50000] [--size 64x48] [--rounds 3] [--beam]
+    python benchmarks/flickr_scale.py [--images 50000] [--size 240x180] [--rounds 3] [--beam]
 
 Each build is a process of its own. Its seconds are those of `prepare`, with the start of its
 workers and without Python's imports; its peak is of the resident memory of all its processes
@@ -51,6 +51,8 @@ def build(source: Path, out: Path, workers: int, beam: bool) -> None:
 
     from tfds_builders.flickr.flickr_dataset_builder import Builder
 
+    if beam:
+        import apache_beam  # noqa: F401
     builder = Builder(data_dir=out, file_format="array_record")
     builder.workers = workers
     builder.beam = [f"--direct_num_workers={workers}"] if beam else None
@@ -126,7 +128,7 @@ def main(options) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--images", type=int, default=50_000)
-    parser.add_argument("--size", default="64x48", help="width x height in pixels")
+    parser.add_argument("--size", default="240x180", help="width x height in pixels")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--beam", action="store_true")
     parser.add_argument("--build", nargs=3, help=argparse.SUPPRESS)

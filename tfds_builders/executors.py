@@ -14,6 +14,7 @@ import pickle
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -60,12 +61,13 @@ def processes(workers: int | None = None) -> Iterator[Run]:
 
 
 @contextlib.contextmanager
-def beam(options: Sequence[str], folder: Path) -> Iterator[Run]:
+def beam(options: Sequence[str], folder: Path, stages: Sequence[Callable]) -> Iterator[Run]:
     """Through Apache Beam with its pipeline options, which come after BEAM_OPTIONS.
 
     So [] is the direct runner over all cores. Any runner will do whose workers have this package
-    and see the same folders; results come back as files in `folder`. Raises UserError where Beam
-    is not installed.
+    and see the same folders; units and results are files in `folder`. `stages` are the functions
+    that will be run, each once and in this order: they share a pipeline, as Beam's workers take
+    seconds to start. Raises UserError where Beam is not installed.
     """
     try:
         import apache_beam
@@ -75,7 +77,26 @@ def beam(options: Sequence[str], folder: Path) -> Iterator[Run]:
             "cores of this machine."
         ) from None
     parsed = apache_beam.options.pipeline_options.PipelineOptions([*BEAM_OPTIONS, *options])
-    yield functools.partial(_over_beam, apache_beam, parsed, folder)
+    with tempfile.TemporaryDirectory(
+        prefix="results.", dir=folder, ignore_cleanup_errors=True
+    ) as shared:
+        running = _in_thread(functools.partial(_pipeline, apache_beam, parsed, stages, shared))
+
+        def run(function: Callable, units: Sequence) -> Iterator:
+            stage = stages.index(function)
+            for index, unit in enumerate(units):
+                _save(Path(shared, f"{stage}.unit.{index}"), unit)
+            _save(Path(shared, f"{stage}.units"), len(units))
+            for index in range(len(units)):
+                path = Path(shared, f"{stage}.{index}")
+                while not path.exists() and not running.done():
+                    concurrent.futures.wait([running], timeout=0.05)
+                if running.done():
+                    running.result()  # raises what the pipeline raised
+                yield pickle.loads(path.read_bytes())
+
+        yield run
+        running.result()
 
 
 def _start_worker() -> None:
@@ -89,24 +110,29 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _over_beam(beam, options, folder: Path, function: Callable, units: Sequence) -> Iterator:
-    # Results are files, because a pipeline hands nothing back.
-    with tempfile.TemporaryDirectory(prefix="results.", dir=folder) as results:
+def _pipeline(beam, options, stages: Sequence[Callable], shared: str) -> None:
+    with beam.Pipeline(options=options) as pipeline:
+        done = pipeline | beam.Create([None])
+        for stage, function in enumerate(stages):
+            done = (
+                done
+                | f"units {stage}" >> beam.FlatMap(functools.partial(_units, shared, stage))
+                | f"over all {stage}" >> beam.Reshuffle()
+                | f"run {stage}" >> beam.Map(functools.partial(_keep, shared, stage, function))
+                | f"all {stage}" >> beam.combiners.Count.Globally()
+            )
 
-        def run() -> None:
-            with beam.Pipeline(options=options) as pipeline:
-                created = pipeline | beam.Create(list(enumerate(units))) | beam.Reshuffle()
-                _ = created | beam.Map(functools.partial(_keep, function, results))
 
-        running = _in_thread(run)
-        for index in range(len(units)):
-            path = Path(results, str(index))
-            while not path.exists() and not running.done():
-                concurrent.futures.wait([running], timeout=0.2)
-            if running.done():
-                running.result()  # raises what the pipeline raised
-            yield pickle.loads(path.read_bytes())
-        running.result()
+def _units(shared: str, stage: int, done: object) -> Sequence[int]:
+    """Their numbers, once the first process has saved them, with the results before at hand."""
+    del done
+    parent = os.getppid()
+    path = Path(shared, f"{stage}.units")
+    while not path.exists():
+        if os.getppid() != parent or not path.parent.exists():  # it has ended
+            return ()
+        time.sleep(0.05)
+    return range(pickle.loads(path.read_bytes()))
 
 
 def _in_thread(function: Callable[[], None]) -> concurrent.futures.Future:
@@ -123,11 +149,14 @@ def _in_thread(function: Callable[[], None]) -> concurrent.futures.Future:
     return future
 
 
-def _keep(function: Callable, results: str, numbered: tuple) -> None:
-    index, unit = numbered
-    result = pickle.dumps(function(unit))
-    # Whole or not there, even where a runner does a unit twice.
-    handle, temporary = tempfile.mkstemp(prefix="incomplete.", dir=results)
+def _keep(shared: str, stage: int, function: Callable, index: int) -> None:
+    unit = pickle.loads(Path(shared, f"{stage}.unit.{index}").read_bytes())
+    _save(Path(shared, f"{stage}.{index}"), function(unit))
+
+
+def _save(path: Path, value: object) -> None:
+    """Whole or not there, even where a runner does a unit twice."""
+    handle, temporary = tempfile.mkstemp(prefix="incomplete.", dir=path.parent)
     with open(handle, "wb") as file:
-        file.write(result)
-    os.replace(temporary, Path(results, str(index)))
+        pickle.dump(value, file)
+    os.replace(temporary, path)

@@ -298,7 +298,7 @@ build(Path({str(source)!r}), Path({str(tmp_path)!r}), shard_size=1, **options)
         parent = psutil.Process(process.pid)
         deadline = time.monotonic() + 60
         # Beam's workers start by waiting for a driver, whether or not one is left.
-        begun = "results.*/[0-9]*" if beam else ""
+        begun = "results.*/0.[0-9]*" if beam else ""
         while len(workers := parent.children(recursive=True)) < 2 or not list(
             tmp_path.glob(f"flickr/default/incomplete.*/{begun}")
         ):

@@ -81,7 +81,7 @@ class Builder(tfds.core.dataset_builder.FileReaderBuilder):
     def _executor(self):
         if self.beam is None:
             return executors.processes(self.workers)
-        return executors.beam(self.beam, Path(self.data_dir))
+        return executors.beam(self.beam, Path(self.data_dir), (shards.look, shards.write))
 
     def _look(self, root: Path, found: Found, run: executors.Run) -> Glances:
         """A glance at each item's file, as many a unit of work as a shard holds."""

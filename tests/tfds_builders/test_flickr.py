@@ -320,6 +320,31 @@ def test_failing_unit_is_raised_here(tmp_path):
         list(run(_inverse, [1, 0, 2]))
 
 
+def test_what_fails_in_a_beam_is_raised_here(tmp_path):
+    pytest.importorskip("apache_beam", reason="needs jaxsent[beam]")
+    with (
+        pytest.raises(Exception, match="ZeroDivisionError"),
+        executors.beam(["--direct_num_workers=1"], tmp_path, [_inverse, _kill]) as run,
+    ):
+        list(run(_inverse, [1, 0, 2]))
+
+
+def test_beam_ends_when_its_later_stages_are_given_up(tmp_path):
+    """As when no photograph can be used: its workers wait for units that never come."""
+    pytest.importorskip("apache_beam", reason="needs jaxsent[beam]")
+    with (
+        pytest.raises(UserError, match="nothing left"),
+        executors.beam(["--direct_num_workers=2"], tmp_path, [_inverse, _kill]) as run,
+    ):
+        assert list(run(_inverse, [1, 2, 4])) == [1, 0.5, 0.25]
+        workers = psutil.Process().children(recursive=True)
+        assert len(workers) >= 2
+        raise UserError("nothing left")
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive
+    assert not list(tmp_path.iterdir())
+
+
 def test_killed_worker_is_said():
     with (
         pytest.raises(UserError, match=r"worker processes ended early"),

@@ -90,7 +90,7 @@ def pillow(data: bytes, rng) -> np.ndarray:
 
 def measure(name: str, folder: Path) -> float:
     """Images per second of this process's CPU time."""
-    from jaxsent import data
+    from jaxsent import data, records
 
     builder = prepared(folder)
     if name in OURS:
@@ -102,7 +102,7 @@ def measure(name: str, folder: Path) -> float:
         for _ in range(BATCHES):
             next(batches)
         return BATCHES * BATCH / (time.process_time() - began)
-    source = data.source(builder, "train")
+    source = records.source(builder, "train")
     files = [source[i]["image"] for i in range(min(len(source), BATCHES * BATCH))]
     cv2.setNumThreads(1)
     if name == "Pillow":

@@ -51,7 +51,7 @@ def get_config() -> ConfigDict:
     d.source = ""  # the folder as its authors gave it: prepared from there on first use
     d.strict = False  # stop at the first missing or undecodable image
     d.workers = 0  # processes that decode; 0: threads of this one
-    d.keep = 1.0  # GiB of decoded photographs kept in memory for the next epochs of training
+    d.keep = 1.0  # GiB of decoded photographs kept for the next epochs, over all workers
     d.train_split = "train"
     d.validation_split = ""  # picks the best checkpoint; empty: the last one counts
     d.test_split = "test"

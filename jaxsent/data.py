@@ -9,17 +9,15 @@ import dataclasses
 import functools
 import os
 import sys
-from collections.abc import Sequence
 
 import absl.flags
 import cv2
 import grain
 import numpy as np
-import tensorflow_datasets as tfds
-from tensorflow_datasets.proto import tf_example_pb2
 
 from jaxsent import augment
 from jaxsent.errors import UserError
+from jaxsent.records import Kept, source, text
 from tfds_builders.prepare import prepare as prepare
 
 POINTS = frozenset({"fixations"})
@@ -137,65 +135,6 @@ def _check_maps(builder, maps) -> None:
             )
 
 
-def source(builder, split: str) -> "Source":
-    """Random access to a split's examples, images as the bytes of their files."""
-    raw = tfds.decode.DeserializeMethod.RAW_BYTES
-    return Source(builder.as_data_source(split=split, deserialize_method=raw))
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """Examples as a dict of feature -> int, float, bytes (texts and files), or a list of them.
-
-    TFDS's own parser takes several times as long, in all as much as a resize.
-    """
-
-    records: Sequence[bytes]
-
-    def __len__(self):
-        return len(self.records)
-
-    def __getitem__(self, i):
-        features = tf_example_pb2.Example.FromString(self.records[i]).features.feature
-        return {name: _value(feature) for name, feature in features.items()}
-
-    def __iter__(self):
-        return map(self.__getitem__, range(len(self)))
-
-
-def _value(feature):
-    values = getattr(feature, feature.WhichOneof("kind")).value
-    return values[0] if len(values) == 1 else list(values)
-
-
-class Kept:
-    """A source whose examples are kept once read, with the decoded `pixels` of their images.
-
-    It takes what comes first until `room`, the bytes of these pixels, is used up; nothing is given
-    up for another, as a shuffled epoch asks for all of them equally often.
-    """
-
-    def __init__(self, source: Source, room: int):
-        self.source, self.room = source, room
-        self.examples = {}
-
-    def __reduce__(self):
-        return Kept, (self.source, self.room)  # another process keeps its own
-
-    def __len__(self):
-        return len(self.source)
-
-    def __getitem__(self, i):
-        found = self.examples.get(i)
-        if found is None:
-            found = self.source[i]
-            if self.room > 0:
-                found["pixels"] = augment.decode(found["image"], text(found["file"]))
-                self.room -= found["pixels"].nbytes
-                self.examples[i] = found
-        return found
-
-
 @dataclasses.dataclass(frozen=True)
 class _Rows:
     """This process's rows of every global batch, in order; None past the end of `source`."""
@@ -224,7 +163,7 @@ class _TrainBatches:
     a third of a millisecond for each, as much as a resize.
     """
 
-    source: "Kept"
+    source: Kept
     example: "_TrainExample"
     seed: int
     batch_size: int
@@ -340,11 +279,6 @@ def _element(raw, image: np.ndarray, mask: bool = True) -> dict:
         "mask": np.bool_(mask),
         "file": np.str_(text(raw["file"])),
     }
-
-
-def text(value) -> str:
-    """A text feature as it is read -> str."""
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _iterate(batches: grain.MapDataset, workers: int):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from jaxsent import augment, data
+from jaxsent import augment, data, records
 from jaxsent.emotions import POLARITY
 from jaxsent.errors import UserError
 from jaxsent.report.pictures import outline, overlay, shrink
@@ -26,7 +26,7 @@ def draw(builder, split: str, count: int, out: Path) -> None:
     total = data.num_examples(builder, split)
     if not total or count < 1:
         raise UserError(f"{builder.info.full_name}: no examples to show ({split}, -n {count}).")
-    source = data.source(builder, split)
+    source = records.source(builder, split)
     chosen = np.linspace(0, total - 1, min(count, total)).round().astype(int)
     rows = math.ceil(len(chosen) / COLUMNS)
     figure = Figure(figsize=(3.2 * COLUMNS, 2.9 * rows), layout="constrained")
@@ -67,5 +67,5 @@ def _caption(builder, example) -> str:
         said.append(POLARITY[polarity])
     if "valence" in example:
         said.append(f"valence {float(example['valence']):.1f}")
-    file = Path(data.text(example["file"])).name
+    file = Path(records.text(example["file"])).name
     return f"{', '.join(said)}\n{file if len(file) < 34 else file[:30] + ' …'}"

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxsent import data
+from jaxsent import augment, data, records
 from jaxsent.errors import UserError
 from tfds_builders.emoji_scenes import emoji_scenes_dataset_builder as emoji
 
@@ -86,14 +86,14 @@ def test_what_is_kept_changes_nothing(builder, workers, keep):
 
 
 def test_images_are_kept_while_there_is_room(builder, monkeypatch):
-    source = data.source(builder, "train")
-    size = data.augment.decode(source[0]["image"]).nbytes
-    kept = data.Kept(source, 5 * size)
+    source = records.source(builder, "train")
+    size = augment.decode(source[0]["image"]).nbytes
+    kept = records.Kept(source, 5 * size)
     first = [kept[i] for i in range(8)]
-    monkeypatch.setattr(data.Source, "__getitem__", lambda self, i: {"file": i})
+    monkeypatch.setattr(records.Source, "__getitem__", lambda self, i: {"file": i})
     assert [kept[i] is first[i] for i in range(5)] == [True] * 5
     assert [kept[i] for i in range(5, 8)] == [{"file": i} for i in range(5, 8)]
-    assert "pixels" not in data.Kept(source, 0)[0]
+    assert "pixels" not in records.Kept(source, 0)[0]
     assert not pickle.loads(pickle.dumps(kept)).examples
 
 

@@ -73,10 +73,10 @@ def test_prepare_list_show(call, pets, tmp_path):
 
 def test_show_draws_regions_and_fixations(tmp_path, prepared):
     """A region is outlined: the sheet differs from that of the same photographs without it."""
-    from jaxsent import data, sheet
+    from jaxsent import data, records, sheet
 
     builder = data.prepare("emoji_scenes", "tiny", prepared)
-    example = dict(data.source(builder, "test")[0])
+    example = dict(records.source(builder, "test")[0])
     bare = sheet.picture({k: v for k, v in example.items() if k != "region"})
     outlined = sheet.picture(example)
     region = cv2.resize(cv2.imdecode(np.frombuffer(example["region"], np.uint8), 0),

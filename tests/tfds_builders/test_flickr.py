@@ -15,7 +15,7 @@ import psutil
 import pytest
 import tensorflow_datasets as tfds
 
-from jaxsent import data
+from jaxsent import data, records
 from jaxsent.errors import UserError
 from tfds_builders import executors, survey
 from tfds_builders.flickr import sentiments
@@ -66,7 +66,7 @@ def build(source, out, **settings):
 
 def examples(builder):
     """{split: [example]} with images as their files' bytes."""
-    return {split: list(data.source(builder, split)) for split in builder.info.splits}
+    return {split: list(records.source(builder, split)) for split in builder.info.splits}
 
 
 def files(builder):
@@ -332,14 +332,18 @@ def test_what_fails_in_a_beam_is_raised_here(tmp_path):
 def test_beam_ends_when_its_later_stages_are_given_up(tmp_path):
     """As when no photograph can be used: its workers wait for units that never come."""
     pytest.importorskip("apache_beam", reason="needs jaxsent[beam]")
-    with (
-        pytest.raises(UserError, match="nothing left"),
-        executors.beam(["--direct_num_workers=2"], tmp_path, [_inverse, _kill]) as run,
-    ):
-        assert list(run(_inverse, [1, 2, 4])) == [1, 0.5, 0.25]
-        workers = psutil.Process().children(recursive=True)
-        assert len(workers) >= 2
-        raise UserError("nothing left")
+    others = psutil.Process().children(recursive=True)
+    workers = []
+
+    def give_up():
+        with executors.beam(["--direct_num_workers=2"], tmp_path, [_inverse, _kill]) as run:
+            assert list(run(_inverse, [1, 2, 4])) == [1, 0.5, 0.25]
+            workers.extend(set(psutil.Process().children(recursive=True)) - set(others))
+            raise UserError("nothing left")
+
+    with pytest.raises(UserError, match="nothing left"):
+        give_up()
+    assert len(workers) >= 2
     _, alive = psutil.wait_procs(workers, timeout=30)
     assert not alive
     assert not list(tmp_path.iterdir())

@@ -12,6 +12,7 @@ import ctypes.util
 import functools
 import importlib.util
 import threading
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -95,11 +96,18 @@ class _Fraction(ctypes.Structure):
 @functools.cache
 def _turbojpeg() -> ctypes.CDLL | None:
     """The library, where there is one that can crop."""
-    package = importlib.util.find_spec("turbojpeg")
-    for path in filter(None, (package and package.origin, ctypes.util.find_library("turbojpeg"))):
+    for path in _candidates():
         with contextlib.suppress(OSError, AttributeError):  # not a library, or one before 3
             return _declared(ctypes.CDLL(path))
     return None
+
+
+def _candidates() -> Iterator[str]:
+    package = importlib.util.find_spec("turbojpeg")
+    if package and package.origin:
+        yield package.origin  # it is linked to the library, whose functions are found through it
+    if system := ctypes.util.find_library("turbojpeg"):
+        yield system
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:

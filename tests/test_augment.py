@@ -190,6 +190,19 @@ def test_resize_to_more_than_half_is_nearly_pillows(size):
     assert np.abs(grey.astype(int) - found[..., 0]).max() <= 1
 
 
+@pytest.mark.parametrize("width", [131, 101, 83])  # no few phases that repeat
+def test_smoothing_has_the_width_of_pillows_triangle(width):
+    """The weights of each new pixel over the old ones vary by ratio² / 6 about their centre."""
+    weights = augment.resize(np.eye(150, dtype=np.uint8) * 255, 150, width) / 255.0
+    weights = weights[:, 3:-3] / weights[:, 3:-3].sum(0)
+    old = np.arange(150)[:, None]
+    centre = (weights * old).sum(0)
+    variance = (weights * (old - centre) ** 2).sum(0).mean()
+    assert variance == pytest.approx((150 / width) ** 2 / 6, rel=0.03)
+    expected = (np.arange(width) + 0.5) * 150 / width - 0.5
+    assert np.abs(centre - expected[3:-3]).max() < 0.05
+
+
 def test_decode_region_keeps_8_bits_and_scales_16():
     eight = np.arange(256, dtype=np.uint8).reshape(16, 16)
     _, png = cv2.imencode(".png", eight)

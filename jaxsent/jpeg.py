@@ -63,6 +63,7 @@ def decode_part(data: bytes, box, factor: int = 1) -> np.ndarray | None:
     part = _decoder().part(data, whole, box, factor) if _turbojpeg() else None
     if part is not None:
         return part
+    _threads.__dict__.clear()  # what a broken file leaves behind in a decoder is not to be trusted
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), REDUCED[factor])
     except cv2.error:  # a header that claims too much

@@ -95,6 +95,18 @@ def test_turbojpeg_is_what_decodes(monkeypatch):
         assert jpeg.decode_part(encoded(kind), (3, 5, 40, 30)).shape == (40, 30, 3)
 
 
+def test_no_broken_file_stops_turbojpeg(monkeypatch):
+    """After each, however far it goes, the next whole one is decoded by it again."""
+    needs_turbojpeg()
+    whole, opencv = encoded("420"), jpeg.cv2.imdecode
+    for length in [*range(2, 700, 23), *range(700, len(whole), len(whole) // 9)]:
+        monkeypatch.setattr(jpeg.cv2, "imdecode", opencv)
+        if jpeg.shape(whole[:length]):
+            jpeg.decode_part(whole[:length], (150, 40, 50, 60))
+        monkeypatch.setattr(jpeg.cv2, "imdecode", None)
+        assert jpeg.decode_part(whole, (3, 5, 40, 30)).shape == (40, 30, 3), length
+
+
 def test_threads_do_not_meet(library):
     files = [encoded(kind) for kind in ("444", "420", "grey", "progressive")]
     boxes = [(0, 0, 203, 277), (50, 60, 100, 90), (3, 200, 200, 20), (100, 0, 3, 277)]

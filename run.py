@@ -2,8 +2,9 @@
 
 import sys
 
-from jaxsent import cli, startup
+from jaxsent import startup
+from jaxsent.commands import run_py
 
 if __name__ == "__main__":
     startup.restart_with_huge_pages()
-    sys.exit(cli.run(sys.argv))
+    sys.exit(run_py.run(sys.argv))

@@ -20,8 +20,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from jaxsent import fixations, metrics
+from jaxsent import metrics
 from jaxsent.baselines.saliency import MAPS
+from jaxsent.data import fixations
 from jaxsent.errors import UserError
 from jaxsent.metrics import HIGHER_IS_BETTER
 

@@ -66,9 +66,9 @@ def prepared(folder: Path, source: Path | None = None):
 
 def ours(builder, workers: int = 0, keep: float = 0.0):
     """Endless batches."""
-    from jaxsent import data
+    from jaxsent.data.batches import train_batches
 
-    return data.train_batches(
+    return train_batches(
         builder, "train", batch_size=BATCH, image_size=SIZE, seed=0, workers=workers, keep=keep
     )
 
@@ -77,7 +77,7 @@ def pillow(data: bytes, rng) -> np.ndarray:
     """One image as torchvision's transforms of Pillow images make it."""
     from PIL import Image
 
-    from jaxsent.augment import random_crop_box
+    from jaxsent.data.augment import random_crop_box
 
     image = Image.open(io.BytesIO(data)).convert("RGB")
     y, x, h, w = random_crop_box(image.height, image.width, rng)
@@ -90,12 +90,13 @@ def pillow(data: bytes, rng) -> np.ndarray:
 
 def measure(name: str, folder: Path) -> float:
     """Images per second of this process's CPU time."""
-    from jaxsent import data, records
+    from jaxsent.data import batches, records
+    from jaxsent.data.batches import num_examples
 
     builder = prepared(folder)
     if name in OURS:
         batches = ours(builder, keep=OURS[name])
-        once = data.num_examples(builder, "train") // BATCH + 8 if OURS[name] else 8
+        once = num_examples(builder, "train") // BATCH + 8 if OURS[name] else 8
         for _ in range(once):
             next(batches)
         began = time.process_time()
@@ -113,7 +114,7 @@ def measure(name: str, folder: Path) -> float:
     else:
         work = lambda data: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)  # noqa: E731
         if "kept" in name:
-            data._prepare_process()
+            batches._prepare_process()
     work(files[0])
     began = time.process_time()
     for i in range(BATCHES * BATCH):

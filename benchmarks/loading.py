@@ -47,7 +47,8 @@ def main() -> None:
     import numpy as np
     from safetensors.numpy import save_file
 
-    from jaxsent import models, pretrained, torch_writer
+    from jaxsent import models, pretrained
+    from jaxsent.pretrained import torch_writer
 
     model = models.build("resnet101", 1000)
     images = np.zeros((1, 224, 224, 3), np.float32)

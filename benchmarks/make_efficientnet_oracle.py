@@ -1,4 +1,4 @@
-"""Write tests/data/efficientnet_lite0.npz: PyTorch's logits of Lite0 with the published weights.
+"""Write tests/reference/efficientnet_lite0.npz: PyTorch's logits with the published weights.
 
     PYTHON_WITH_TORCH benchmarks/make_efficientnet_oracle.py
 
@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 ROOT = Path(__file__).resolve().parents[1]
-OUT = ROOT / "tests" / "data" / "efficientnet_lite0.npz"
+OUT = ROOT / "tests" / "reference" / "efficientnet_lite0.npz"
 STAGES = (  # blocks, kernel, stride, expand, width
     *((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80)),
     *((3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320)),

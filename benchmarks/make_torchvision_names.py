@@ -1,4 +1,4 @@
-"""Write tests/data/torchvision.json: the names and shapes of torchvision's state dicts.
+"""Write tests/reference/torchvision.json: the names and shapes of torchvision's state dicts.
 
     PYTHON_WITH_TORCH benchmarks/make_torchvision_names.py
 
@@ -20,7 +20,7 @@ import torch
 sys.modules["torchvision._meta_registrations"] = types.ModuleType("")
 import torchvision  # noqa: E402
 
-OUT = Path(__file__).resolve().parents[1] / "tests" / "data" / "torchvision.json"
+OUT = Path(__file__).resolve().parents[1] / "tests" / "reference" / "torchvision.json"
 MODELS = ("vgg16", "alexnet", "resnet18", "resnet34", "resnet50", "resnet101")
 
 

@@ -1,6 +1,6 @@
 """Ten-crop evaluation against ten single views: `python benchmarks/ten_crop.py [--rounds N]`.
 
-Both go through steps.predict_step, as evaluate.py runs it: one call with five crops an image, which
+Both go through predict_step, as evaluate.py runs it: one call with five crops an image, which
 mirrors them on the device, or ten calls with one. In turns; the ratio is the median of the rounds'.
 """
 
@@ -15,7 +15,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from jaxsent import models, pretrained, steps
+from jaxsent.models.inference import predict_step
+
+from jaxsent import models, pretrained
 
 
 def main():
@@ -30,7 +32,7 @@ def main():
     shape = (options.batch, 5, options.size, options.size, 3)
     crops = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     variables = jax.jit(model.init)(jax.random.key(0), np.zeros((1, *shape[2:]), np.float32))
-    step = jax.jit(steps.predict_step(model, pretrained.Preprocessing()))
+    step = jax.jit(predict_step(model, pretrained.Preprocessing()))
 
     def ten_crop():
         return jax.block_until_ready(step(variables, crops))

@@ -10,8 +10,10 @@ import cv2
 import numpy as np
 
 from configs import wsidnet_demo
-from jaxsent import evaluate, experiment, report
-from jaxsent.checkpoint import Checkpoints
+from jaxsent import report
+from jaxsent.evaluation import evaluate
+from jaxsent.run import experiment
+from jaxsent.run.checkpoint import Checkpoints
 
 GAP, LABEL = 8, 26
 
@@ -31,7 +33,7 @@ def main(run: str) -> None:
     task = experiment.make(config)
     with Checkpoints(Path(run) / "checkpoints") as checkpoints:
         variables = checkpoints.variables(checkpoints.last(), experiment.random_variables(task))
-    _, examples = evaluate.collect(task, variables)
+    examples = evaluate.collect(task, variables).examples
     right = {e.label: e for e in examples if e.label == e.prediction}
     cells = [cv2.copyMakeBorder(cell(right[name]), 0, GAP, 0, GAP, cv2.BORDER_CONSTANT,
                                 value=(255, 255, 255)) for name in task.classes]  # fmt: skip

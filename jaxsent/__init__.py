@@ -11,8 +11,8 @@ MODULES = ("emotions", "losses", "metrics", "models", "pretrained")
 
 
 def load(model, engine: str = "auto"):
-    """A predictor of a finished run or an exported file, see jaxsent.predict.load."""
-    return import_module("jaxsent.predict").load(model, engine)
+    """A predictor of a finished run or an exported file, see jaxsent.prediction.predictor.load."""
+    return import_module("jaxsent.prediction.predictor").load(model, engine)
 
 
 def __getattr__(name: str):

@@ -31,10 +31,10 @@ def oasis_folder():
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory):
     """Folder that holds emoji_scenes/tiny, prepared."""
-    from jaxsent import data
+    from tfds_builders.prepare import prepare
 
     folder = tmp_path_factory.mktemp("prepared")
-    data.prepare("emoji_scenes", "tiny", folder)
+    prepare("emoji_scenes", "tiny", folder)
     return folder
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tfds_builders
-from jaxsent import experiment
+from jaxsent.run import experiment
 from tests.conftest import SHARED
 
 ROOT = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxsent import logbook
+from jaxsent.run import logbook
 
 ROOT = Path(__file__).parents[1]
 OVERRIDES = [
@@ -31,7 +31,7 @@ def launch(workdir, prepared, process, count, port):
             if count > 1
             else ""
         )
-        + "from jaxsent.cli import run\nsys.exit(run(sys.argv))\n"
+        + "from jaxsent.commands.run_py import run\nsys.exit(run(sys.argv))\n"
     )
     arguments = ["--config", "configs/wsidnet_demo.py", f"--workdir={workdir}"]
     return subprocess.Popen(

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import scipy.io
 
-from jaxsent import evaluate, experiment, train
 from jaxsent.errors import UserError
+from jaxsent.evaluation import evaluate
 from jaxsent.metrics import HIGHER_IS_BETTER
+from jaxsent.run import experiment
+from jaxsent.training import loop
 from tests.tfds_builders import trees
 
 COUNT = 40
@@ -48,7 +50,7 @@ def emod(tmp_path_factory):
 
 
 def test_transfer_and_attention(tiny_config, emod, tmp_path):
-    train.train(tiny_config, tmp_path / "emotions")
+    loop.train(tiny_config, tmp_path / "emotions")
 
     c = tiny_config
     c.data.name, c.data.source, c.data.dir = "emod", str(emod), str(tmp_path / "prepared")
@@ -59,7 +61,7 @@ def test_transfer_and_attention(tiny_config, emod, tmp_path):
     c.train.steps = 2
     compare = ("predicted_class", "grad_cam", "centre_gaussian", "itti_koch", "random")
     c.eval.compare, c.eval.maps = compare, str(tmp_path / "maps")
-    results = train.train(c, tmp_path / "emod")
+    results = loop.train(c, tmp_path / "emod")
 
     attention = results["attention"]
     assert attention["baselines"].keys() == set(compare)
@@ -89,7 +91,7 @@ def test_transfer_and_attention(tiny_config, emod, tmp_path):
 
 
 def test_what_does_not_fit_is_named(tiny_config, tmp_path):
-    train.train(tiny_config, tmp_path / "emotions")
+    loop.train(tiny_config, tmp_path / "emotions")
     tiny_config.init.checkpoint, tiny_config.init.scope = str(tmp_path / "emotions"), "detection"
     tiny_config.model.maps_per_class = 2
     with pytest.raises(UserError, match=r"detector/conv/bias is \(32,\), expected \(16,\)"):
@@ -110,4 +112,4 @@ def test_an_image_without_a_label_stops_training(tiny_config, tmp_path):
     c.model.num_classes, c.loss.detect = 2, "polarity"
     c.train.batch_size = c.eval.batch_size = 4
     with pytest.raises(UserError, match=r"jpg: this image has no polarity to learn from"):
-        train.train(c, tmp_path / "run")
+        loop.train(c, tmp_path / "run")

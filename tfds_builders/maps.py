@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from jaxsent.augment import resize
+from jaxsent.data.augment import resize
 from tfds_builders.images import Looked, grey, turned
 
 SOFT, BINARY = "soft", "binary"

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxsent.app.wheel import wheel
 from jaxsent.metrics import min_max, resize_map
-from jaxsent.prediction import Prediction
+from jaxsent.prediction.prediction import Prediction
 from jaxsent.report.pictures import COLOURS, LARGEST_ALPHA, jpeg_uri, shrink
 from jaxsent.report.words import percent
 

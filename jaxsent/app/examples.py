@@ -7,7 +7,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from jaxsent import photograph
+from jaxsent.data import photograph
+from jaxsent.data.listing import files
 from jaxsent.emotions import MIKELS
 from jaxsent.errors import UserError
 from jaxsent.report.pictures import shrink
@@ -28,8 +29,6 @@ def from_folder(folder: Path) -> list[Picture]:
     Raises:
       UserError: there are none, or one does not decode.
     """
-    from jaxsent.commands.predict import files
-
     paths = list(itertools.islice(files([str(folder)]), MOST))
     if not folder.is_dir() or not paths:
         raise UserError(f"--examples {folder}: expected a folder with photographs; found none.")

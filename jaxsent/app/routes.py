@@ -14,7 +14,7 @@ from jaxsent.app.guard import Guard
 from jaxsent.app.limits import Limits, Refused, too_heavy
 from jaxsent.app.page import mount
 from jaxsent.app.worker import Worker
-from jaxsent.prediction import Prediction
+from jaxsent.prediction.prediction import Prediction
 
 DEFAULT = Limits()
 PATIENCE = 4  # a body this many times too large is read to its end, so that its sender hears why

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from jaxsent import photograph
 from jaxsent.app.limits import Limits, Refused, admit
+from jaxsent.data import photograph
 from jaxsent.errors import UserError
-from jaxsent.prediction import Prediction
+from jaxsent.prediction.prediction import Prediction
 
 Answer = TypeVar("Answer")
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jaxsent import data, metrics
+from jaxsent import metrics
+from jaxsent.data.batches import class_names, eval_batches, num_examples
 from jaxsent.errors import UserError
 from jaxsent.metrics.classification import MISSING
 
@@ -49,7 +50,7 @@ def evaluate(builder, feature: str, target="polarity", train="train", test="test
     """Fits an SVM to one split of a prepared set and scores it on another.
 
     Args:
-      builder: a prepared set, of `data.prepare`.
+      builder: a prepared set, of `prepare`.
       feature: "gch" or "lch".
       target: "polarity", as in the paper, or "label", the set's own classes.
       train, test: names of splits. Images are read as the networks' evaluation does, the centre of
@@ -67,7 +68,7 @@ def evaluate(builder, feature: str, target="polarity", train="train", test="test
     ):
         if value not in known:
             raise UserError(f"{name}={value} is not known; choose from {', '.join(known)}.")
-    classes = 2 if target == "polarity" else len(data.class_names(builder))
+    classes = 2 if target == "polarity" else len(class_names(builder))
     x, y = read(builder, train, feature, target)
     machine = fit(x[y != MISSING], y[y != MISSING])
     x, y = read(builder, test, feature, target)
@@ -77,11 +78,11 @@ def evaluate(builder, feature: str, target="polarity", train="train", test="test
 
 def read(builder, split: str, feature: str, target: str) -> tuple[np.ndarray, np.ndarray]:
     """Every image of a split -> features (N, D) float32 and labels (N,), -1 where not known."""
-    if data.num_examples(builder, split) == 0:
+    if num_examples(builder, split) == 0:
         raise UserError(f"{builder.info.full_name}: the split {split} is empty; choose another")
     extract = FEATURES[feature]
     x, y = [], []
-    for batch in data.eval_batches(builder, split, batch_size=BATCH, image_size=SIDE, resize=SIDE):
+    for batch in eval_batches(builder, split, batch_size=BATCH, image_size=SIDE, resize=SIDE):
         mask = batch["mask"]
         x += [extract(image) for image in batch["image"][mask]]
         y.append(batch[target][mask])

@@ -18,18 +18,19 @@ def add(parser) -> None:
 
 
 def run(options) -> int:
-    from jaxsent import data
     from jaxsent.baselines import histograms
+    from jaxsent.data.batches import class_names
     from jaxsent.emotions import POLARITY
     from jaxsent.report import write_report
+    from tfds_builders.prepare import prepare
 
     name, _, variant = options.name.partition("/")
-    builder = data.prepare(name, variant or None, options.data_dir, options.source)
+    builder = prepare(name, variant or None, options.data_dir, options.source)
     workdir = options.workdir or Path("runs") / "_".join(
         filter(None, (options.features, name, variant))
     )
     scores = histograms.evaluate(builder, options.features, options.target)
-    names = {"label": data.class_names(builder), "polarity": POLARITY}
+    names = {"label": class_names(builder), "polarity": POLARITY}
     results = {
         "model": options.features,
         "data": options.name,

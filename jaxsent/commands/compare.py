@@ -10,7 +10,7 @@ def add(parser) -> None:
 
 
 def run(options) -> int:
-    from jaxsent import compare
+    from jaxsent.evaluation import compare
 
     names = [str(run) for run in options.runs]
     columns = [compare.measures(compare.read(run)) for run in options.runs]
@@ -39,7 +39,7 @@ def _table(names, columns) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from jaxsent.compare import MEASURES
+    from jaxsent.evaluation.compare import MEASURES
 
     table = Table("", *names)
     for path, name in MEASURES.items():

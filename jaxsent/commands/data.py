@@ -73,7 +73,7 @@ def _prepare(options) -> int:
 def _summary(found) -> None:
     from rich.table import Table
 
-    from jaxsent.logbook import console
+    from jaxsent.console import console
 
     table = Table("split", "class")
     for column in ("found", "expected"):
@@ -159,7 +159,7 @@ def _sets(data_dir: Path):
 
 
 def _croissant(options) -> int:
-    from jaxsent.croissant import croissant
+    from jaxsent.data.croissant import croissant
     from tfds_builders.prepare import prepare
 
     name, _, variant = options.name.partition("/")
@@ -169,7 +169,7 @@ def _croissant(options) -> int:
 
 
 def _show(options) -> int:
-    from jaxsent.sheet import draw
+    from jaxsent.report.set_sheet import draw
     from tfds_builders.prepare import prepare
 
     name, _, variant = options.name.partition("/")

@@ -16,10 +16,10 @@ def add(parser) -> None:
 
 
 def run(options) -> int:
-    from jaxsent import doctor
+    from jaxsent.commands import examine
 
     given = options.data_dir or [Path(DATA_DIR), Path("runs/prepared")]
-    found = doctor.examine([folder.expanduser() for folder in given])
+    found = examine.examine([folder.expanduser() for folder in given])
     print(json.dumps(found, indent=1, ensure_ascii=False) if options.json else text(found))
     return 0 if found["ok"] else 1
 

@@ -2,11 +2,9 @@
 
 import contextlib
 import csv
-import glob
 import json
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from jaxsent.errors import UserError
@@ -33,7 +31,8 @@ def add(parser) -> None:
 
 
 def run(options) -> int:
-    from jaxsent.predict import load
+    from jaxsent.data.listing import files
+    from jaxsent.prediction.predictor import load
 
     photos = list(files(options.photos))
     predictor = load(options.model, options.engine)
@@ -60,7 +59,7 @@ def run(options) -> int:
 
 def _tracked(results: Iterator, total: int) -> Iterator:
     """A progress bar on stderr where many photographs are not themselves shown on the terminal."""
-    from jaxsent.logbook import console
+    from jaxsent.console import console
 
     if total < 2 * FEW or sys.stdout.isatty() or not console.is_terminal:
         return results
@@ -72,26 +71,6 @@ def _tracked(results: Iterator, total: int) -> Iterator:
 def name_of(path: Path) -> Path:
     """A photograph's path as a relative one without suffix, to name what is made of it."""
     return Path(*(p for p in path.with_suffix("").parts if p not in ("..", path.anchor)))
-
-
-def files(patterns: Iterable[str]) -> Iterator[Path]:
-    """Files as they are; the photographs below a folder, sorted; what a pattern matches.
-
-    What is not there comes too: it is for the reader to say so.
-    """
-    from jaxsent.photograph import SUFFIXES
-
-    for pattern in patterns:
-        path = Path(pattern).expanduser()
-        if path.is_dir():
-            for folder, folders, names in os.walk(path):
-                folders.sort()
-                photographs = (n for n in sorted(names) if Path(n).suffix.lower() in SUFFIXES)
-                yield from (Path(folder) / name for name in photographs)
-        elif path.exists():
-            yield path
-        else:
-            yield from map(Path, sorted(glob.glob(str(path), recursive=True)) or [path])
 
 
 def _json(classes) -> Callable:

@@ -13,11 +13,11 @@ def add(parser) -> None:
 
 
 def run(options) -> int:
-    from jaxsent import share
+    from jaxsent.export import hub
 
     if options.out:
-        for file in share.write_folder(options.run, options.name, options.out):
+        for file in hub.write_folder(options.run, options.name, options.out):
             print(file)
         return 0
-    print(share.push(options.run, options.name, options.private))
+    print(hub.push(options.run, options.name, options.private))
     return 0

@@ -47,7 +47,7 @@ def run(options) -> int:
     from jaxsent.app import examples
     from jaxsent.app.limits import Limits
     from jaxsent.app.routes import create
-    from jaxsent.predict import load
+    from jaxsent.prediction.predictor import load
 
     door = bind(options.host, options.port)
     offered = examples.from_folder(options.examples) if options.examples else examples.scenes()

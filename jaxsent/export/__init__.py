@@ -38,9 +38,9 @@ def export(run: Path, form: str, out: Path | None = None) -> Path:
     import jax
     import numpy as np
 
-    from jaxsent.card import metadata
-    from jaxsent.checkpoint import read_run
-    from jaxsent.run_folder import read_config
+    from jaxsent.run.card import metadata
+    from jaxsent.run.checkpoint import read_run
+    from jaxsent.run.folder import read_config
 
     suffix, place = FORMATS[form]
     said = metadata(read_config(run))

@@ -1,7 +1,7 @@
 """`.onnx`: a network for onnxruntime and whatever else reads ONNX, its batch of any size.
 
-The input is `image` (B, S, S, 3) uint8, the outputs have the names of steps.predict_step. Labels
-and preprocessing are JSON under the key `jaxsent` of the file's metadata.
+The input is `image` (B, S, S, 3) uint8, the outputs have the names of inference.predict_step.
+Labels and preprocessing are JSON under the key `jaxsent` of the file's metadata.
 """
 
 import contextlib
@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxsent.card import KEY, read_metadata
 from jaxsent.errors import UserError
+from jaxsent.run.card import KEY, read_metadata
 
 OPSET = 21
 TOLERANCE = 1e-4  # relative error of logits and maps against JAX
@@ -36,7 +36,7 @@ def write(path: Path, variables: dict, said: dict) -> None:
     """
     import jax
 
-    from jaxsent.run_folder import step_of
+    from jaxsent.run.folder import step_of
 
     step = step_of(said | {"model": said["model"] | {"dtype": "float32"}})
     size = said["data"]["image_size"]

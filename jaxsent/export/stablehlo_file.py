@@ -16,9 +16,9 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from jaxsent.card import read_metadata
 from jaxsent.errors import UserError
-from jaxsent.run_folder import step_of
+from jaxsent.run.card import read_metadata
+from jaxsent.run.folder import step_of
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 CARD, PROGRAM, WEIGHTS = "card.json", "model.stablehlo", "weights.safetensors"

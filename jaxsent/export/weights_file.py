@@ -10,9 +10,10 @@ from pathlib import Path
 from ml_collections import ConfigDict
 from safetensors.numpy import save
 
-from jaxsent import pretrained, torch_writer
-from jaxsent.card import KEY
-from jaxsent.run_folder import network
+from jaxsent import pretrained
+from jaxsent.pretrained import torch_writer
+from jaxsent.run.card import KEY
+from jaxsent.run.folder import network
 
 
 def write_torch(path: Path, variables: dict, said: dict) -> None:

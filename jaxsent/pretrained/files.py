@@ -7,8 +7,8 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
-from jaxsent import torch_file
 from jaxsent.errors import UserError
+from jaxsent.pretrained import torch_file
 from jaxsent.pretrained.names import canonical, from_keras
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".h5")

@@ -4,7 +4,7 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
-from jaxsent import augment
+from jaxsent.data import augment
 from jaxsent.errors import UserError
 from jaxsent.report.pictures import jpeg_uri, overlay, shrink
 from jaxsent.report.words import percent

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from jaxsent import fixations, metrics
+from jaxsent import metrics
 from jaxsent.baselines.saliency import MAPS
+from jaxsent.data import fixations
 from jaxsent.errors import UserError
 from tests.conftest import SHARED
 

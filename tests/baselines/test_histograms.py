@@ -5,9 +5,10 @@ import types
 import numpy as np
 import pytest
 
-from jaxsent import data
 from jaxsent.baselines import histograms
+from jaxsent.data.batches import num_examples
 from jaxsent.errors import UserError
+from tfds_builders.prepare import prepare
 
 
 @pytest.fixture
@@ -55,8 +56,8 @@ def coloured(monkeypatch):
         mask = np.arange(20) < 17
         yield {"image": light.astype(np.uint8), "polarity": polarity, "mask": mask}
 
-    monkeypatch.setattr(data, "eval_batches", batches)
-    monkeypatch.setattr(data, "num_examples", lambda builder, split: 17 * (split != "none"))
+    monkeypatch.setattr(batches, "eval_batches", batches)
+    monkeypatch.setattr(batches, "num_examples", lambda builder, split: 17 * (split != "none"))
     return types.SimpleNamespace(info=types.SimpleNamespace(full_name="coloured"))
 
 
@@ -85,8 +86,8 @@ def test_one_class_is_too_few():
 
 
 def test_a_prepared_set_is_read_whole(prepared):
-    builder = data.prepare("emoji_scenes", "tiny", prepared)
+    builder = prepare("emoji_scenes", "tiny", prepared)
     for target, classes in (("polarity", 2), ("label", 8)):
         scores = histograms.evaluate(builder, "gch", target)
-        assert scores["count"] == data.num_examples(builder, "test")
+        assert scores["count"] == num_examples(builder, "test")
         assert len(scores["recall"]) == classes

@@ -19,7 +19,7 @@ from jaxsent.models.efficientnet import (
 from jaxsent.models.norm import batch_norm
 from tests import recipe
 
-ORACLE = Path(__file__).parents[1] / "data" / "efficientnet_lite0.npz"
+ORACLE = Path(__file__).parents[1] / "reference" / "efficientnet_lite0.npz"
 # A dozen themes with a plain ImageNet class, listed before any was tried: photograph -> classes.
 PHOTOGRAPHS = {
     "Acorns 1": {988},  # acorn

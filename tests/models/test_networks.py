@@ -6,8 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsent import models, optim
+from jaxsent import models
 from jaxsent.errors import UserError
+from jaxsent.training import optim
 
 IMAGES = np.random.default_rng(0).normal(size=(2, 64, 64, 3)).astype(np.float32)
 

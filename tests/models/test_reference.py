@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from jaxsent import models, pretrained, torch_writer
+from jaxsent import models, pretrained
+from jaxsent.pretrained import torch_writer
 from tests import recipe
 
 REFERENCE = Path(__file__).parents[1] / "reference"

@@ -7,12 +7,12 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from jaxsent import data
 from jaxsent.errors import UserError
 from tests.tfds_builders import trees
 from tfds_builders import survey
 from tfds_builders.emod.emod_dataset_builder import Config
 from tfds_builders.emod.ratings import read_ratings
+from tfds_builders.prepare import prepare
 
 COUNT = 20
 
@@ -54,7 +54,7 @@ def grey(data):
 
 
 def test_ratings_and_maps(folder, tmp_path, table):
-    builder = data.prepare("emod", None, tmp_path / "out", folder)
+    builder = prepare("emod", None, tmp_path / "out", folder)
     assert trees.sizes(builder) == {"train": 16, "test": 4}
     examples = trees.examples(builder, "train") | trees.examples(builder, "test")
     assert len(examples) == COUNT
@@ -75,19 +75,19 @@ def test_absent_photographs_of_iaps_are_told(folder, tmp_path):
     for n in range(1, 7):
         (folder / "EMOdImages1019" / f"{n:04}.jpg").unlink()
     (folder / "Fixation_Maps" / "FixationMap" / "Binary_map" / "9.jpg").unlink()
-    builder = data.prepare("emod", None, tmp_path / "out", folder)
+    builder = prepare("emod", None, tmp_path / "out", folder)
     told = survey.load(builder.data_dir)
     assert told.missing == [*(f"{n}.jpg" for n in range(1, 7)), "9.jpg fixations"]
     assert (told.found, told.expected) == (13, 1019)
     assert told.maps == {"fixation_map": 13, "fixations": 13}
     with pytest.raises(UserError, match="7 missing"):
-        data.prepare("emod", None, tmp_path / "other", folder, strict=True)
+        prepare("emod", None, tmp_path / "other", folder, strict=True)
 
 
 def test_a_binary_map_of_another_size_stays_binary(folder, tmp_path):
     binary = np.kron(_maps(3)[1], np.ones((2, 2), np.uint8))
     trees.grey(folder / "Fixation_Maps/FixationMap/Binary_map/3.jpg", binary, format="PNG")
-    builder = data.prepare("emod", None, tmp_path / "out", folder)
+    builder = prepare("emod", None, tmp_path / "out", folder)
     examples = trees.examples(builder, "train") | trees.examples(builder, "test")
     found = grey(examples["EMOdImages1019/0003.jpg"]["fixations"])
     np.testing.assert_array_equal(found, _maps(3)[1])
@@ -95,16 +95,16 @@ def test_a_binary_map_of_another_size_stays_binary(folder, tmp_path):
 
 def test_maps_beside_the_table(folder, tmp_path):
     (folder / "Fixation_Maps" / "FixationMap").rename(folder / "FixationMap")
-    assert trees.sizes(data.prepare("emod", None, tmp_path / "out", folder))["train"] == 16
+    assert trees.sizes(prepare("emod", None, tmp_path / "out", folder))["train"] == 16
     (folder / "FixationMap" / "Binary_map").rename(folder / "elsewhere")
     with pytest.raises(UserError, match=r"no .*Binary_map; expected a folder with EMOdImages1019"):
-        data.prepare("emod", None, tmp_path / "other", folder)
+        prepare("emod", None, tmp_path / "other", folder)
 
 
 def test_the_middle_of_the_scale(folder, tmp_path):
     config = Config(name="low", middle=3.0)
     with pytest.raises(UserError, match=r"3.25 to 6.5, is on one side of 3; give"):
-        data.prepare("emod", config, tmp_path / "out", folder)
+        prepare("emod", config, tmp_path / "out", folder)
 
 
 @pytest.mark.parametrize("cells", [np.array, lambda rows: np.array(rows.astype(str), object)])

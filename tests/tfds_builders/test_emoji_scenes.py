@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxsent import data
+from jaxsent.data.batches import eval_batches
 from tests.tfds_builders import trees
 from tfds_builders.emoji_scenes import scenes
 from tfds_builders.emoji_scenes.emoji_scenes_dataset_builder import Config
 from tfds_builders.emoji_scenes.glyphs import AFFECTIVE, NEUTRAL
+from tfds_builders.prepare import prepare
 
 
 def compose(label=0, split="train", seed=0, size=224):
@@ -104,7 +105,7 @@ def test_paste_is_cut_at_the_borders(y, x):
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    return data.prepare("emoji_scenes", "tiny", tmp_path_factory.mktemp("tfds"))
+    return prepare("emoji_scenes", "tiny", tmp_path_factory.mktemp("tfds"))
 
 
 def test_prepared_scenes_equal_composed_ones(tiny):
@@ -132,8 +133,8 @@ def test_classes_are_balanced_and_splits_differ(tiny):
 
 def test_configuration_of_ones_own(tmp_path):
     config = Config(name="mine", train=8, test=8, size=96, seed=7)
-    builder = data.prepare("emoji_scenes", config, tmp_path)
-    first = next(data.eval_batches(builder, "train", batch_size=8, image_size=96, resize=96))
+    builder = prepare("emoji_scenes", config, tmp_path)
+    first = next(eval_batches(builder, "train", batch_size=8, image_size=96, resize=96))
     image, _ = compose(0, "train", [7, 0, 0], 96)
     _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
     expected = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1]

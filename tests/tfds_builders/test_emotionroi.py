@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxsent import data
+from jaxsent.data.batches import class_names
 from jaxsent.emotions import EMOTIONROI
 from jaxsent.errors import UserError
 from tests.tfds_builders import trees
 from tfds_builders import survey
+from tfds_builders.prepare import prepare
 
 
 @pytest.fixture
@@ -37,9 +38,9 @@ def region(example):
 
 
 def test_the_authors_split(folder, tmp_path):
-    builder = data.prepare("emotionroi", None, tmp_path / "out", folder)
+    builder = prepare("emotionroi", None, tmp_path / "out", folder)
     assert trees.sizes(builder) == {"train": 42, "test": 18}
-    assert data.class_names(builder) == list(EMOTIONROI)
+    assert class_names(builder) == list(EMOTIONROI)
     for split, numbers in (("train", range(7)), ("test", range(7, 10))):
         labels = trees.labels(builder, split)
         assert labels == {f"images/{c}/{i}.jpg": c for c in EMOTIONROI for i in numbers}
@@ -55,7 +56,7 @@ def test_survey_is_kept_beside_the_set(folder, tmp_path):
     (folder / "ground_truth" / "fear" / "9.jpg").write_bytes(b"")
     trees.photograph(folder / "images" / "anger" / "extra.jpg")
     trees.grey(folder / "ground_truth" / "anger" / "extra.jpg", np.zeros((12, 16), np.uint8))
-    builder = data.prepare("emotionroi", None, tmp_path / "out", folder)
+    builder = prepare("emotionroi", None, tmp_path / "out", folder)
     told = survey.load(builder.data_dir)
     assert (told.found, told.expected, told.maps) == (57, 1980, {"region": 57})
     assert told.missing == ["images/joy/3.jpg", "ground_truth/fear/8.jpg"]
@@ -72,7 +73,7 @@ def test_survey_is_kept_beside_the_set(folder, tmp_path):
 
 def test_without_lists_each_class_is_split(folder, tmp_path):
     (folder / "training_testing_split" / "training.txt").unlink()
-    builder = data.prepare("emotionroi", None, tmp_path / "out", folder)
+    builder = prepare("emotionroi", None, tmp_path / "out", folder)
     assert trees.sizes(builder) == {"train": 48, "test": 12}
     assert set(Counter(trees.labels(builder, "test").values()).values()) == {2}
 
@@ -84,7 +85,7 @@ def test_a_map_of_another_size_or_depth_gets_the_photographs(folder, tmp_path):
     Image.fromarray(deep).save(folder / "ground_truth" / "joy" / "1.jpg", format="PNG")
     (folder / "ground_truth" / "joy" / "2.jpg").unlink()
     trees.grey(folder / "ground_truth" / "joy" / "2.png", np.full((12, 16), 7, np.uint8))
-    builder = data.prepare("emotionroi", None, tmp_path / "out", folder)
+    builder = prepare("emotionroi", None, tmp_path / "out", folder)
     found = trees.examples(builder, "train")
     enlarged = region(found["images/joy/0.jpg"])
     assert enlarged.shape == (12, 16)
@@ -104,7 +105,7 @@ def test_a_rotated_photograph_turns_its_map(folder, tmp_path, upright):
     Image.fromarray(pixels).save(photograph, exif=exif, quality=95)
     values = np.rot90(pixels[..., 0], -1) if upright else pixels[..., 0]
     trees.grey(folder / "ground_truth" / "joy" / "0.jpg", values.copy(), format="PNG")
-    builder = data.prepare("emotionroi", None, tmp_path / "out", folder)
+    builder = prepare("emotionroi", None, tmp_path / "out", folder)
     example = trees.examples(builder, "train")["images/joy/0.jpg"]
     image = np.asarray(Image.open(io.BytesIO(example["image"])))
     assert image.shape == (16, 12, 3)
@@ -117,7 +118,7 @@ def test_one_picture_in_train_and_test_is_an_error(folder, tmp_path):
         source, copy = (folder / "images" / label / f"{i}.jpg" for i in (0, 9))
         copy.write_bytes(source.read_bytes())
     with pytest.raises(UserError) as error:
-        data.prepare("emotionroi", None, tmp_path / "out", folder)
+        prepare("emotionroi", None, tmp_path / "out", folder)
     for text in ("joy/0.jpg in train", "joy/9.jpg in test", "fear/9.jpg", "remove one file of"):
         assert text in str(error.value)
     assert not list((tmp_path / "out").glob("emotionroi/default/*"))
@@ -127,18 +128,18 @@ def test_one_picture_with_two_labels_is_left_out(folder, tmp_path, caplog):
     source = folder / "images" / "joy" / "0.jpg"
     (folder / "images" / "fear" / "0.jpg").write_bytes(source.read_bytes())
     with trees.told(caplog):
-        builder = data.prepare("emotionroi", None, tmp_path / "out", folder)
+        builder = prepare("emotionroi", None, tmp_path / "out", folder)
     assert "1 contradictory: images/fear/0.jpg = images/joy/0.jpg (fear, joy)" in caplog.text
     files = trees.examples(builder, "train").keys()
     assert not {"images/joy/0.jpg", "images/fear/0.jpg"} & files
     assert trees.sizes(builder)["train"] == 40
     with pytest.raises(UserError, match="contradictory"):
-        data.prepare("emotionroi", None, tmp_path / "other", folder, strict=True)
+        prepare("emotionroi", None, tmp_path / "other", folder, strict=True)
 
 
 def test_wrong_line_and_wrong_folder(folder, tmp_path):
     (folder / "training_testing_split" / "testing.txt").write_text("joy/1.jpg\nawe/1.jpg\n")
     with pytest.raises(UserError, match=r"testing.txt, line 2: .*found 'awe/1.jpg'"):
-        data.prepare("emotionroi", None, tmp_path / "out", folder)
+        prepare("emotionroi", None, tmp_path / "out", folder)
     with pytest.raises(UserError, match=r"holds anger, disgust, .*; expected .*_split"):
-        data.prepare("emotionroi", None, tmp_path / "out", folder / "images" / "joy" / "..")
+        prepare("emotionroi", None, tmp_path / "out", folder / "images" / "joy" / "..")

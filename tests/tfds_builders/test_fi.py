@@ -8,12 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxsent import data
+from jaxsent.data.batches import class_names, num_examples
 from jaxsent.emotions import MIKELS
 from jaxsent.errors import UserError
 from tests.tfds_builders import trees
 from tfds_builders import survey
 from tfds_builders.fi.layouts import STEMS
+from tfds_builders.prepare import prepare
 
 
 def write(path):
@@ -25,12 +26,12 @@ def write(path):
 
 
 def sizes(builder):
-    return {split: data.num_examples(builder, split) for split in builder.info.splits}
+    return {split: num_examples(builder, split) for split in builder.info.splits}
 
 
 def labels(builder, split):
     """{file: label's name}."""
-    names = data.class_names(builder)
+    names = class_names(builder)
     return {e["file"].decode(): names[e["label"]] for e in trees.stored(builder, split)}
 
 
@@ -40,7 +41,7 @@ def test_tree_is_split_by_class(tmp_path, inside):
     for c in MIKELS:
         for i in range(20):
             write(root / inside / c / f"{c}_{i}.jpg")
-    builder = data.prepare("fi", None, tmp_path / "out", root)
+    builder = prepare("fi", None, tmp_path / "out", root)
     assert sizes(builder) == {"train": 128, "validation": 8, "test": 24}
     seen = {}
     for split, each in [("train", 16), ("validation", 1), ("test", 3)]:
@@ -62,7 +63,7 @@ def test_given_trees_keep_their_split(tmp_path, validation):
         if validation:
             write(root / "val" / stem / "4.jpg")
         (root / "train" / stem / "notes.txt").write_text("not an image")
-    builder = data.prepare("fi", None, tmp_path / "out", root)
+    builder = prepare("fi", None, tmp_path / "out", root)
     assert sizes(builder) == {"train": 16, "test": 8} | ({"validation": 8} if validation else {})
     assert labels(builder, "train")["train/excit/1.jpg"] == "excitement"
     polarity = {e["file"].decode(): e["polarity"] for e in trees.stored(builder, "train")}
@@ -84,7 +85,7 @@ def test_lists(tmp_path, nested, caplog):
     for name, text in lines.items():
         (root / f"{name}Images.txt").write_text("\n".join(text) + "\n")
     with caplog.at_level(logging.WARNING, "absl"):
-        builder = data.prepare("fi", None, tmp_path / "out", root)
+        builder = prepare("fi", None, tmp_path / "out", root)
     assert sizes(builder) == {"train": 24, "validation": 8, "test": 16}
     assert "48 of 23308 images usable; 1 missing: awe/lost.jpg" in caplog.text
     rows = {(r.split, r.label): (r.found, r.expected) for r in survey.load(builder.data_dir).rows()}
@@ -99,12 +100,12 @@ def test_broken_images_are_skipped_and_counted(tmp_path, caplog):
             write(root / split / c / "1.jpg")
     (root / "train" / "fear" / "2.jpg").write_bytes(b"GIF")
     with caplog.at_level(logging.WARNING, "absl"):
-        builder = data.prepare("fi", None, tmp_path / "out", root)
+        builder = prepare("fi", None, tmp_path / "out", root)
     assert sizes(builder) == {"train": 7, "test": 7}
     assert "2 missing: train/sadness/, test/sadness/" in caplog.text
     assert "1 undecodable: train/fear/2.jpg" in caplog.text
     with pytest.raises(UserError, match=r"14 of 23308 .* without strict"):
-        data.prepare("fi", None, tmp_path / "other", root, strict=True)
+        prepare("fi", None, tmp_path / "other", root, strict=True)
 
 
 def test_wrong_line_is_named(tmp_path):
@@ -112,14 +113,14 @@ def test_wrong_line_is_named(tmp_path):
     (tmp_path / "TrainImages.txt").write_text("awe/1.jpg\nboredom/2.jpg\n")
     (tmp_path / "TestImages.txt").write_text("")
     with pytest.raises(UserError, match=r"line 2: .*boredom/2.jpg"):
-        data.prepare("fi", None, tmp_path / "out", tmp_path)
+        prepare("fi", None, tmp_path / "out", tmp_path)
 
 
 def test_other_layout_lists_the_accepted_ones(tmp_path):
     root = tmp_path / "fi"
     write(root / "photos" / "1.jpg")
     with pytest.raises(UserError) as error:
-        data.prepare("fi", None, tmp_path / "out", root)
+        prepare("fi", None, tmp_path / "out", root)
     for text in ("holds photos", "Images/", "{train,val,test}", "emotion_dataset", "You et al."):
         assert text in str(error.value)
     assert not list((tmp_path / "out").glob("fi/default/*"))

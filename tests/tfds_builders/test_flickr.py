@@ -15,12 +15,14 @@ import psutil
 import pytest
 import tensorflow_datasets as tfds
 
-from jaxsent import data, records
+from jaxsent.data import records
+from jaxsent.data.batches import class_names, num_examples, train_batches
 from jaxsent.errors import UserError
 from tfds_builders import executors, survey
 from tfds_builders.flickr import sentiments
 from tfds_builders.flickr.flickr_dataset_builder import Builder
 from tfds_builders.flickr.layout import Item, find, split_items
+from tfds_builders.prepare import prepare
 
 VALUES = {"happy_dog": 1.5, "sunny_day": 0.25, "dark_night": -1.41, "frail_hand": -1.44}
 PUBLISHED = """3244 ANPs
@@ -187,14 +189,14 @@ def test_prepared_set(source, tmp_path, caplog):
             yield result
 
     with caplog.at_level(logging.INFO, "absl"):
-        builder = data.prepare("flickr", None, tmp_path / "out", source, track=track)
+        builder = prepare("flickr", None, tmp_path / "out", source, track=track)
     assert steps == [("reading", 1), ("writing", 2), ("writing", 2)]
     assert "400 of 484258 images usable" in caplog.text
     told = survey.load(builder.data_dir)
     assert told.counts["test"] == {"negative": 20, "positive": 20}
     assert told.counts["train"] == {"negative": 180, "positive": 180}
-    assert {s: data.num_examples(builder, s) for s in told.counts} == {"train": 360, "test": 40}
-    assert data.class_names(builder) == ["negative", "positive"]
+    assert {s: num_examples(builder, s) for s in told.counts} == {"train": 360, "test": 40}
+    assert class_names(builder) == ["negative", "positive"]
     seen = set()
     for part in examples(builder).values():
         for e in part:
@@ -216,7 +218,7 @@ def test_any_number_of_workers_writes_the_same_bytes(source, tmp_path):
     assert contents(builders[0]) == contents(builders[1]) == contents(builders[2])
     options = dict(batch_size=32, image_size=16, seed=0)
     again = tfds.builder_from_directory(builders[0].data_dir)
-    batches = [next(data.train_batches(b, "train", **options)) for b in (again, builders[2])]
+    batches = [next(train_batches(b, "train", **options)) for b in (again, builders[2])]
     np.testing.assert_array_equal(batches[0]["image"], batches[1]["image"])
 
 

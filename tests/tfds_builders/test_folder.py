@@ -7,11 +7,12 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from jaxsent import data
+from jaxsent.data.batches import class_names, eval_batches, num_examples
 from jaxsent.errors import UserError
 from tests.tfds_builders import trees
 from tfds_builders import survey
 from tfds_builders.folder.folder_dataset_builder import Config
+from tfds_builders.prepare import prepare
 
 
 def pets(root, count=20, classes=("cat", "dog")):
@@ -22,9 +23,9 @@ def pets(root, count=20, classes=("cat", "dog")):
 
 
 def test_class_folders_are_split(tmp_path):
-    builder = data.prepare("folder", "mypets", tmp_path / "out", pets(tmp_path / "pets"))
+    builder = prepare("folder", "mypets", tmp_path / "out", pets(tmp_path / "pets"))
     assert trees.sizes(builder) == {"train": 32, "validation": 2, "test": 6}
-    assert data.class_names(builder) == ["cat", "dog"]
+    assert class_names(builder) == ["cat", "dog"]
     for split in ("train", "validation", "test"):
         labels = trees.labels(builder, split)
         assert all(file.split("/")[0] == label for file, label in labels.items())
@@ -35,41 +36,41 @@ def test_class_folders_are_split(tmp_path):
 
 def test_several_sets_side_by_side(tmp_path):
     out = tmp_path / "out"
-    data.prepare("folder", "mypets", out, pets(tmp_path / "pets"))
+    prepare("folder", "mypets", out, pets(tmp_path / "pets"))
     birds = ("owl", "tit", "wren")
-    data.prepare("folder", "birds", out, pets(tmp_path / "birds", 10, birds))
-    again = data.prepare("folder", "mypets", out)
-    assert data.class_names(again) == ["cat", "dog"]
-    assert data.num_examples(again, "train") == 32
-    assert data.class_names(data.prepare("folder", "birds", out)) == list(birds)
-    batch = next(data.eval_batches(again, "test", batch_size=6, image_size=8, resize=8))
+    prepare("folder", "birds", out, pets(tmp_path / "birds", 10, birds))
+    again = prepare("folder", "mypets", out)
+    assert class_names(again) == ["cat", "dog"]
+    assert num_examples(again, "train") == 32
+    assert class_names(prepare("folder", "birds", out)) == list(birds)
+    batch = next(eval_batches(again, "test", batch_size=6, image_size=8, resize=8))
     assert sorted(batch["label"]) == [0, 0, 0, 1, 1, 1]
     with pytest.raises(UserError, match="not prepared in .*folder/default"):
-        data.prepare("folder", None, out)
+        prepare("folder", None, out)
     with pytest.raises(UserError, match="choose one"):
-        data.prepare("folder", "../up", out, tmp_path / "pets")
+        prepare("folder", "../up", out, tmp_path / "pets")
 
 
 def test_classes_and_polarity_of_ones_own(tmp_path):
     root = pets(tmp_path / "pets", classes=("cat", "dog", "eel"))
     config = Config(name="fond", classes=("dog", "cat", "fox"), polarity={"dog": 1, "cat": 0})
-    builder = data.prepare("folder", config, tmp_path / "out", root)
-    assert data.class_names(builder) == ["dog", "cat", "fox"]
+    builder = prepare("folder", config, tmp_path / "out", root)
+    assert class_names(builder) == ["dog", "cat", "fox"]
     for file, example in trees.examples(builder, "train").items():
         assert example["label"] == (0 if file.startswith("dog") else 1)
         assert example["polarity"] == (1 if file.startswith("dog") else 0)
     told = survey.load(builder.data_dir)
     assert told.missing == ["fox/"]
     assert told.left_out == {"of other classes": 20}
-    data.prepare("folder", config, tmp_path / "out")
+    prepare("folder", config, tmp_path / "out")
     other = Config(name="fond", classes=("cat", "dog"))
     with pytest.raises(UserError, match="prepared in .* with the classes dog, cat, fox"):
-        data.prepare("folder", other, tmp_path / "out")
+        prepare("folder", other, tmp_path / "out")
 
 
 def test_known_emotions_have_a_polarity(tmp_path):
     root = pets(tmp_path / "in", 4, ("Joy", "Sadness", "hope"))
-    builder = data.prepare("folder", None, tmp_path / "out", root)
+    builder = prepare("folder", None, tmp_path / "out", root)
     found = {
         e["file"].decode().split("/")[0]: e["polarity"] for e in trees.stored(builder, "train")
     }
@@ -81,7 +82,7 @@ def test_given_splits_are_kept(tmp_path, names):
     for name, count in zip(names, (3, 1, 2), strict=True):
         pets(tmp_path / "in" / name, count)
     (tmp_path / "in" / "__MACOSX").mkdir()
-    builder = data.prepare("folder", None, tmp_path / "out", tmp_path / "in")
+    builder = prepare("folder", None, tmp_path / "out", tmp_path / "in")
     assert trees.sizes(builder) == {"train": 6, "validation": 2, "test": 4}
     assert trees.labels(builder, "test")[f"{names[2]}/dog/1.jpg"] == "dog"
 
@@ -102,7 +103,7 @@ def test_a_table_with_odd_names(tmp_path):
         (f, c, s) for f, c, s in zip(files, ("joy ", "noia", "joy", "noia"), splits, strict=True)
     ]
     write_table(root, [*rows, ("lost.jpg", "joy", "test")])
-    builder = data.prepare("folder", "mine", tmp_path / "out", root)
+    builder = prepare("folder", "mine", tmp_path / "out", root)
     assert trees.labels(builder, "train") == {"a b.jpg": "joy", "Übung/naïve café.jpg": "noia"}
     assert trees.labels(builder, "validation") == {"写真/笑顔.jpg": "joy"}
     assert trees.labels(builder, "test") == {"d, e.jpg": "noia"}
@@ -117,7 +118,7 @@ def test_a_table_without_splits_leads_nowhere_else(tmp_path):
     rows = [(f"{c}/{i}.jpg", c) for c in ("cat", "dog") for i in range(10)]
     outside = [("../secret.jpg", "cat"), (str(tmp_path / "secret.jpg"), "dog")]
     write_table(root, [*rows, *outside], ("path", "label"))
-    builder = data.prepare("folder", None, tmp_path / "out", root)
+    builder = prepare("folder", None, tmp_path / "out", root)
     assert sum(trees.sizes(builder).values()) == 20
     assert survey.load(builder.data_dir).refused == ["../secret.jpg"]
 
@@ -135,21 +136,21 @@ def test_wrong_tables(tmp_path):
     for message, (header, *rows) in wrong.items():
         write_table(root, rows, header)
         with pytest.raises(UserError, match=message):
-            data.prepare("folder", None, tmp_path / "out", root)
+            prepare("folder", None, tmp_path / "out", root)
     (root / "other.csv").write_text("path,label\n")
     with pytest.raises(UserError, match=r"several tables \(my photos.csv, other.csv\)"):
-        data.prepare("folder", None, tmp_path / "out", root)
+        prepare("folder", None, tmp_path / "out", root)
     with pytest.raises(UserError, match="no table .*third.csv"):
-        data.prepare("folder", Config(name="x", table="third.csv"), tmp_path / "out", root)
+        prepare("folder", Config(name="x", table="third.csv"), tmp_path / "out", root)
     (root / "other.csv").write_bytes("path,label\nä.jpg,c\n".encode("latin-1"))
     with pytest.raises(UserError, match="other.csv: expected text in UTF-8"):
-        data.prepare("folder", Config(name="x", table="other.csv"), tmp_path / "out", root)
+        prepare("folder", Config(name="x", table="other.csv"), tmp_path / "out", root)
 
 
 def test_one_class_is_none(tmp_path):
     pets(tmp_path / "in", 3, ("cat",))
     with pytest.raises(UserError, match=r"1 classes \(cat\), two or more"):
-        data.prepare("folder", None, tmp_path / "out", tmp_path / "in")
+        prepare("folder", None, tmp_path / "out", tmp_path / "in")
 
 
 def test_copies_stay_together_and_are_told(tmp_path, caplog):
@@ -159,7 +160,7 @@ def test_copies_stay_together_and_are_told(tmp_path, caplog):
         for i in range(40):
             trees.photograph(root / label / f"{i}.png", f"{label}/{i // 4}")
     with trees.told(caplog):
-        builder = data.prepare("folder", None, tmp_path / "out", root)
+        builder = prepare("folder", None, tmp_path / "out", root)
     assert trees.sizes(builder) == {"train": 72, "test": 8}
     seen = [{e["image"] for e in trees.stored(builder, s)} for s in ("train", "test")]
     assert [len(images) for images in seen] == [18, 2]
@@ -178,7 +179,7 @@ def test_what_cannot_be_used_is_left_out_and_told(tmp_path, caplog):
     with open(os.fsencode(root) + b"/dog/caf\xe9.jpg", "wb") as file:  # no UTF-8
         Image.fromarray(trees.noise("café")).save(file, "JPEG")
     with trees.told(caplog):
-        builder = data.prepare("folder", None, tmp_path / "out", root)
+        builder = prepare("folder", None, tmp_path / "out", root)
     told = survey.load(builder.data_dir)
     assert told.refused == ["cat/link.jpg"]
     assert sorted(told.undecodable) == ["cat/empty.jpg", "dog/cut.jpg"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from jaxsent import augment
+from jaxsent.data import augment
 from jaxsent.errors import UserError
 from tests.tfds_builders import trees
 from tfds_builders import images

@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxsent import data
+from jaxsent.data.batches import class_names, eval_batches, num_examples
 from jaxsent.errors import UserError
 from tests.tfds_builders import trees
 from tfds_builders.oasis.ratings import FOLDS, Rating, read_ratings
+from tfds_builders.prepare import prepare
 
 HEADER = (
     ",Theme,Category,Source,Valence_mean,Valence_SD,Valence_N,Arousal_mean,Arousal_SD,Arousal_N"
@@ -70,7 +71,7 @@ def test_a_part_of_the_set_keeps_the_folds(folder):
 def test_prepared_folds(folder, tmp_path, caplog):
     tested = []
     for k in range(1, FOLDS + 1):
-        builder = data.prepare("oasis", f"fold{k}", tmp_path / "out", folder, strict=True)
+        builder = prepare("oasis", f"fold{k}", tmp_path / "out", folder, strict=True)
         parts = {s: examples(builder, s) for s in ("train", "test", "neutral")}
         assert [len(parts["neutral"]), len(parts["train"]) + len(parts["test"])] == [20, 40]
         assert {e["fold"] for e in parts["test"]} <= {k}
@@ -82,7 +83,7 @@ def test_prepared_folds(folder, tmp_path, caplog):
         assert {e["label"] for e in parts["neutral"]} == {-1}
         tested += [e["file"].decode() for e in parts["test"]]
     assert len(tested) == len(set(tested)) == 40
-    assert data.class_names(builder) == ["negative", "positive"]
+    assert class_names(builder) == ["negative", "positive"]
 
 
 def test_missing_and_broken_photographs_are_told(folder, tmp_path, caplog):
@@ -90,12 +91,12 @@ def test_missing_and_broken_photographs_are_told(folder, tmp_path, caplog):
     (folder / "images" / "SeaA 3.jpg").write_bytes(b"<html>not found</html>")
     (folder / "images" / "IceE 1.jpg").write_bytes(b"")
     with pytest.raises(UserError, match=r"57 of 60 .* 1 missing: SeaA 1.jpg; 2 undecodable"):
-        data.prepare("oasis", "fold1", tmp_path / "out", folder, strict=True)
+        prepare("oasis", "fold1", tmp_path / "out", folder, strict=True)
     assert not list((tmp_path / "out").glob("oasis/fold1/*"))
     with caplog.at_level(logging.WARNING, "absl"):
-        builder = data.prepare("oasis", "fold1", tmp_path / "out", folder)
+        builder = prepare("oasis", "fold1", tmp_path / "out", folder)
     assert "57 of 60 images usable; 1 missing: SeaA 1.jpg" in caplog.text
-    assert sum(data.num_examples(builder, s) for s in ("train", "test", "neutral")) == 57
+    assert sum(num_examples(builder, s) for s in ("train", "test", "neutral")) == 57
 
 
 def test_png_with_transparency_named_jpg_lies_on_white(folder, tmp_path):
@@ -103,7 +104,7 @@ def test_png_with_transparency_named_jpg_lies_on_white(folder, tmp_path):
     rgba[:10] = (0, 0, 200, 255)  # BGRA: the upper half opaque red, the lower transparent black
     _, png = cv2.imencode(".png", rgba)
     (folder / "images" / "IceA 1.jpg").write_bytes(png.tobytes())
-    builder = data.prepare("oasis", "fold1", tmp_path / "out", folder)
+    builder = prepare("oasis", "fold1", tmp_path / "out", folder)
     everything = examples(builder, "train") + examples(builder, "test")
     (example,) = [e for e in everything if e["file"] == b"images/IceA 1.jpg"]
     stored = cv2.imdecode(np.frombuffer(example["image"], np.uint8), cv2.IMREAD_UNCHANGED)
@@ -119,13 +120,13 @@ def test_one_picture_in_two_folds_is_an_error(folder, tmp_path):
     images = folder / "images"
     (images / f"{other.name}.jpg").write_bytes((images / f"{first.name}.jpg").read_bytes())
     with pytest.raises(UserError, match=r"the same picture"):
-        data.prepare("oasis", f"fold{first.fold}", tmp_path / "out", folder)
+        prepare("oasis", f"fold{first.fold}", tmp_path / "out", folder)
 
 
 def test_wrong_folder_says_what_was_expected(tmp_path):
     (tmp_path / "readme.txt").write_text("")
     with pytest.raises(UserError) as error:
-        data.prepare("oasis", "fold1", tmp_path / "out", tmp_path)
+        prepare("oasis", "fold1", tmp_path / "out", tmp_path)
     for text in (str(tmp_path / "OASIS.csv"), "images/<Theme n>.jpg", "osf.io"):
         assert text in str(error.value)
 
@@ -133,17 +134,17 @@ def test_wrong_folder_says_what_was_expected(tmp_path):
 def test_wrong_table_says_which_column(folder, tmp_path):
     (folder / "OASIS.csv").write_text("Theme,Category,Valence_mean\nCat 1,Animal,5\n")
     with pytest.raises(UserError, match=r"; no Arousal_mean"):
-        data.prepare("oasis", "fold1", tmp_path / "out", folder)
+        prepare("oasis", "fold1", tmp_path / "out", folder)
     write_csv(folder, [("CatA 1", "high")])
     with pytest.raises(UserError, match=r"row 1: expected numbers .* 'CatA 1'"):
-        data.prepare("oasis", "fold1", tmp_path / "out", folder)
+        prepare("oasis", "fold1", tmp_path / "out", folder)
 
 
 def test_the_shared_photographs(oasis_folder, tmp_path):
-    builder = data.prepare("oasis", "fold3", tmp_path, oasis_folder, strict=True)
-    counts = {s: data.num_examples(builder, s) for s in ("train", "test", "neutral")}
+    builder = prepare("oasis", "fold3", tmp_path, oasis_folder, strict=True)
+    counts = {s: num_examples(builder, s) for s in ("train", "test", "neutral")}
     assert counts == {"train": 369, "test": 94, "neutral": 128}
-    (batch,) = data.eval_batches(builder, "test", batch_size=94, image_size=64, resize=72)
+    (batch,) = eval_batches(builder, "test", batch_size=94, image_size=64, resize=72)
     np.testing.assert_array_equal(np.bincount(batch["label"]), [35, 59])
 
 

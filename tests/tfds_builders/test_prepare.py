@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 import tfds_builders
-from jaxsent import data
+from jaxsent.data.batches import num_examples
 from jaxsent.errors import UserError
 from tests.tfds_builders import trees
 from tests.tfds_builders.test_folder import pets
 from tfds_builders import archive, progress, survey
-from tfds_builders.prepare import prepared
+from tfds_builders.prepare import prepare, prepared
 
 
 def packed(folder: Path, path: Path, inside: str = "") -> Path:
@@ -30,8 +30,8 @@ def packed(folder: Path, path: Path, inside: str = "") -> Path:
 def test_a_zip_is_read_like_its_folder(tmp_path, inside):
     source = packed(pets(tmp_path / "pets", 10), tmp_path / "pets.ZIP", inside)
     out = tmp_path / "out"
-    builder = data.prepare("folder", "zipped", out, source)
-    plain = data.prepare("folder", "plain", out, tmp_path / "pets")
+    builder = prepare("folder", "zipped", out, source)
+    plain = prepare("folder", "plain", out, tmp_path / "pets")
     for split in ("train", "validation", "test"):
         if split in plain.info.splits:
             ours, theirs = trees.examples(builder, split), trees.examples(plain, split)
@@ -63,7 +63,7 @@ def test_members_that_lead_elsewhere_are_refused(tmp_path, name, mode, message):
     with zipfile.ZipFile(source, "a") as file:
         file.writestr(_member(name, mode), b"/etc/passwd")
     with pytest.raises(UserError, match=message):
-        data.prepare("folder", None, tmp_path / "out", source)
+        prepare("folder", None, tmp_path / "out", source)
     assert not list((tmp_path / "out").iterdir())
     assert not (tmp_path / "evil.jpg").exists()
 
@@ -74,11 +74,11 @@ def test_absurd_expansion_is_refused(tmp_path, monkeypatch):
         file.writestr("zeros.jpg", bytes(archive.SMALL + 1))
     assert source.stat().st_size < archive.SMALL / 500
     with pytest.raises(UserError, match="bytes would become 67108865"):
-        data.prepare("folder", None, tmp_path / "out", source)
+        prepare("folder", None, tmp_path / "out", source)
     source = packed(pets(tmp_path / "pets", 3), tmp_path / "pets.zip")
     monkeypatch.setattr(archive.shutil, "disk_usage", lambda _: _Disk)
     with pytest.raises(UserError, match="bytes to unpack, 10 are free"):
-        data.prepare("folder", None, tmp_path / "out", source)
+        prepare("folder", None, tmp_path / "out", source)
 
 
 class _Disk:
@@ -91,14 +91,14 @@ def test_damaged_zips(tmp_path):
     for broken in (whole[:-30], b"no zip", b"", whole[:200] + b"x" * 50 + whole[250:]):
         source.write_bytes(broken)
         with pytest.raises(UserError, match="expected a zip file that is whole"):
-            data.prepare("folder", None, tmp_path / "out", source)
+            prepare("folder", None, tmp_path / "out", source)
         assert not list((tmp_path / "out").iterdir())
 
 
 def test_other_archives_are_named(tmp_path):
     (tmp_path / "pets.tar.gz").write_bytes(b"")
     with pytest.raises(UserError, match="pets.tar.gz is neither a folder nor a .zip"):
-        data.prepare("folder", None, tmp_path / "out", tmp_path / "pets.tar.gz")
+        prepare("folder", None, tmp_path / "out", tmp_path / "pets.tar.gz")
 
 
 def test_progress_is_told_to_whoever_asks(tmp_path, capfd):
@@ -110,7 +110,7 @@ def test_progress_is_told_to_whoever_asks(tmp_path, capfd):
         return steps
 
     source = packed(pets(tmp_path / "pets"), tmp_path / "pets.zip")
-    data.prepare("folder", None, tmp_path / "out", source, track=track)
+    prepare("folder", None, tmp_path / "out", source, track=track)
     assert told == [
         ("unpacking pets.zip", 40, 40),
         ("reading", 40, 40),
@@ -118,8 +118,8 @@ def test_progress_is_told_to_whoever_asks(tmp_path, capfd):
         ("writing validation", 2, 2),
         ("writing test", 6, 6),
     ]
-    data.prepare("folder", "quiet", tmp_path / "out", tmp_path / "pets", track=progress.silent)
-    data.prepare("folder", "bar", tmp_path / "out", tmp_path / "pets")
+    prepare("folder", "quiet", tmp_path / "out", tmp_path / "pets", track=progress.silent)
+    prepare("folder", "bar", tmp_path / "out", tmp_path / "pets")
     assert "━" not in "".join(capfd.readouterr())  # no terminal, no bar
 
 
@@ -144,9 +144,9 @@ def test_interrupted_while_writing(tmp_path):
             yield step
 
     with pytest.raises(KeyboardInterrupt):
-        data.prepare("folder", "mine", tmp_path / "out", source, track=track)
+        prepare("folder", "mine", tmp_path / "out", source, track=track)
     assert not prepared(tmp_path / "out")
-    assert trees.sizes(data.prepare("folder", "mine", tmp_path / "out", source))["test"] == 8
+    assert trees.sizes(prepare("folder", "mine", tmp_path / "out", source))["test"] == 8
 
 
 def test_killed_while_reading(tmp_path):
@@ -170,16 +170,16 @@ prepare("folder", "mine", {str(out)!r}, {str(source)!r}, track=track)
         assert any("stalled" in line for line in process.stderr)
         process.send_signal(signal.SIGKILL)
     assert not prepared(out)
-    builder = data.prepare("folder", "mine", out, source)
-    assert data.num_examples(builder, "train") == 32
+    builder = prepare("folder", "mine", out, source)
+    assert num_examples(builder, "train") == 32
     assert [p.name for p in prepared(out)] == ["folder/mine"]
 
 
 def test_prepared_sets_are_listed(tmp_path):
     assert prepared(tmp_path / "nowhere") == []
     out = tmp_path / "out"
-    data.prepare("emoji_scenes", "tiny", out)
-    data.prepare("folder", "mypets", out, pets(tmp_path / "pets"))
+    prepare("emoji_scenes", "tiny", out)
+    prepare("folder", "mypets", out, pets(tmp_path / "pets"))
     (out / "mnist" / "default" / "1.0.0").mkdir(parents=True)
     (out / "mnist" / "default" / "1.0.0" / "dataset_info.json").write_text("{}")
     (out / "fi" / "default" / "incomplete.X_1.0.0").mkdir(parents=True)
@@ -208,4 +208,4 @@ def test_every_set_has_a_card_and_its_papers(name):
 
 def test_beam_is_for_sets_that_have_it(tmp_path):
     with pytest.raises(UserError, match="folder: .* leave out beam"):
-        data.prepare("folder", None, tmp_path / "out", pets(tmp_path / "pets"), beam=[])
+        prepare("folder", None, tmp_path / "out", pets(tmp_path / "pets"), beam=[])

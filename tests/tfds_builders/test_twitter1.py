@@ -2,11 +2,11 @@
 
 import pytest
 
-from jaxsent import data
 from jaxsent.errors import UserError
 from tests.conftest import SHARED
 from tests.tfds_builders import trees
 from tfds_builders import survey
+from tfds_builders.prepare import prepare
 from tfds_builders.twitter1 import folds
 
 WORDS = {5: "five", 4: "four", 3: "three"}
@@ -60,7 +60,7 @@ def _published():
 
 
 def test_the_whole_of_a_fold(photographs, tmp_path):
-    builder = data.prepare("twitter1", "agree5_fold2", tmp_path, photographs, strict=True)
+    builder = prepare("twitter1", "agree5_fold2", tmp_path, photographs, strict=True)
     assert trees.sizes(builder) == {"train": 704, "test": 176}
     signs = dict(_published())
     tested = lines(folds.OFFICIAL / "five_agrees" / "test2" / "test.txt")
@@ -94,14 +94,14 @@ def test_photographs_alone_and_a_plain_table(tmp_path):
     right = [(name, "01"[label == "positive"]) for name, label in train[1:] + test]
     table = [wrong, *right, ("trimmed.jpg", "1")]
     (root / "five_agrees.txt").write_text("".join(f"{n} {s}\n" for n, s in table))
-    builder = data.prepare("twitter1", "agree5_fold1", tmp_path / "out", root)
+    builder = prepare("twitter1", "agree5_fold1", tmp_path / "out", root)
     assert trees.sizes(builder) == {"train": 5, "test": 4}
     told = survey.load(builder.data_dir)
     assert told.contradictory == [f"{train[0][0]} (negative, positive)"]
     assert told.left_out == {"in no fold": 1}
     assert len(told.missing) == 870
     with pytest.raises(UserError, match="870 missing"):
-        data.prepare("twitter1", "agree5_fold1", tmp_path / "other", root, strict=True)
+        prepare("twitter1", "agree5_fold1", tmp_path / "other", root, strict=True)
 
 
 def test_folds_of_ones_own_come_first(tmp_path):
@@ -112,12 +112,12 @@ def test_folds_of_ones_own_come_first(tmp_path):
         folder = root / "three_agrees" / f"test{k}"
         folder.mkdir(parents=True)
         (folder / "test.txt").write_text(f"{2 * k - 2}.jpg 0\n{2 * k - 1}.jpg 1\n")
-    builder = data.prepare("twitter1", "agree3_fold4", tmp_path / "out", root, strict=True)
+    builder = prepare("twitter1", "agree3_fold4", tmp_path / "out", root, strict=True)
     assert trees.sizes(builder) == {"train": 8, "test": 2}
     assert trees.labels(builder, "test") == {"images/6.jpg": "negative", "images/7.jpg": "positive"}
     (root / "three_agrees" / "test1" / "test.txt").write_text("0.jpg 2\n")
     with pytest.raises(UserError, match=r"test.txt, line 1: expected .* found '0.jpg 2'"):
-        data.prepare("twitter1", "agree3_fold1", tmp_path / "out", root)
+        prepare("twitter1", "agree3_fold1", tmp_path / "out", root)
 
 
 def test_one_picture_in_train_and_test_is_an_error(tmp_path):
@@ -127,16 +127,16 @@ def test_one_picture_in_train_and_test_is_an_error(tmp_path):
             name = next(name for name, label in fold[split] if label == sign)
             trees.photograph(tmp_path / "in" / "images" / name, sign)
     with pytest.raises(UserError, match=r"in 2 cases two splits hold the same picture"):
-        data.prepare("twitter1", "agree5_fold1", tmp_path / "out", tmp_path / "in")
+        prepare("twitter1", "agree5_fold1", tmp_path / "out", tmp_path / "in")
 
 
 def test_other_photographs(tmp_path):
     trees.photograph(tmp_path / "in" / "1.jpg")
     with pytest.raises(UserError, match=r"0 of 880 images usable; 880 missing: .*; none for the"):
-        data.prepare("twitter1", None, tmp_path / "out", tmp_path / "in")
+        prepare("twitter1", None, tmp_path / "out", tmp_path / "in")
 
 
 def test_other_folder(tmp_path):
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(UserError, match=r"holds notes.txt, out; expected .*Agg_AMT_Candidates"):
-        data.prepare("twitter1", None, tmp_path / "out", tmp_path)
+        prepare("twitter1", None, tmp_path / "out", tmp_path)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from jaxsent import data
 from jaxsent.errors import UserError
 from tests.tfds_builders import trees
 from tfds_builders import survey
+from tfds_builders.prepare import prepare
 from tfds_builders.twitter2.twitter2_dataset_builder import read_labels
 
 POSITIVE = {n for n in range(1, 21) if n % 4}  # 1, 2, 3, not 4, ...
@@ -25,7 +25,7 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("fold", range(1, 6))
 def test_a_partition_is_test(folder, tmp_path, fold):
-    builder = data.prepare("twitter2", f"fold{fold}", tmp_path / "out", folder.parent)
+    builder = prepare("twitter2", f"fold{fold}", tmp_path / "out", folder.parent)
     tested = range(4 * fold - 3, 4 * fold + 1)
     assert trees.sizes(builder) == {"train": 16, "test": 4}
     assert trees.labels(builder, "test") == {
@@ -41,7 +41,7 @@ def test_the_folder_itself_and_what_it_lacks(folder, tmp_path):
     (folder / "partition2" / "6.jpg").unlink()
     trees.photograph(folder / "partition2" / "99.jpg")
     trees.photograph(folder / "partition2" / "cover.jpg")
-    builder = data.prepare("twitter2", None, tmp_path / "out", folder)
+    builder = prepare("twitter2", None, tmp_path / "out", folder)
     told = survey.load(builder.data_dir)
     assert (told.missing, told.found, told.expected) == (["6.jpg"], 19, 603)
     assert told.left_out == {"without a row in the table": 2}
@@ -67,4 +67,4 @@ def test_rows_with_and_without_a_heading(tmp_path, end, heading):
 def test_other_folder(folder, tmp_path):
     (folder / "groundTruthLabel.txt").unlink()
     with pytest.raises(UserError, match=r"holds twitter; expected .*groundTruthLabel.txt"):
-        data.prepare("twitter2", None, tmp_path / "out", folder.parent)
+        prepare("twitter2", None, tmp_path / "out", folder.parent)

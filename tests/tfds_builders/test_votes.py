@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from jaxsent import data
 from jaxsent.errors import UserError
 from tests.tfds_builders import trees
 from tfds_builders import survey
+from tfds_builders.prepare import prepare
 from tfds_builders.votes import Config, read_votes
 
 VOTES = {"positive": (3, 0, 0), "negative": (0, 2, 1), "neutral": (1, 0, 2), "split": (1, 1, 1)}
@@ -35,7 +35,7 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize(("name", "images"), [("flickr_cc", 60_745), ("instagram", 42_856)])
 def test_balanced_and_split(folder, tmp_path, name, images):
-    builder = data.prepare(name, None, tmp_path / "out", folder)
+    builder = prepare(name, None, tmp_path / "out", folder)
     assert trees.sizes(builder) == {"train": 72, "test": 8}
     for split, each in (("train", 36), ("test", 4)):
         labels = trees.labels(builder, split)
@@ -48,15 +48,15 @@ def test_balanced_and_split(folder, tmp_path, name, images):
 
 
 def test_the_sample_hangs_on_the_names_alone(folder, tmp_path):
-    first = data.prepare("flickr_cc", None, tmp_path / "a", folder)
+    first = prepare("flickr_cc", None, tmp_path / "a", folder)
     for path in sorted(folder.rglob("*.jpg")):
         path.rename(folder / path.name)
     (folder / "batch1.csv").rename(folder / "z.csv")
-    second = data.prepare("flickr_cc", None, tmp_path / "b", folder)
+    second = prepare("flickr_cc", None, tmp_path / "b", folder)
     for split in ("train", "test"):
         names = [{f.split("/")[-1] for f in trees.labels(b, split)} for b in (first, second)]
         assert names[0] == names[1]
-    other = data.prepare("flickr_cc", Config(name="seed1", seed=1), tmp_path / "b", folder)
+    other = prepare("flickr_cc", Config(name="seed1", seed=1), tmp_path / "b", folder)
     assert trees.labels(other, "test") != trees.labels(second, "test")
 
 
@@ -93,7 +93,7 @@ def test_wrong_number_is_named(tmp_path):
 def test_absent_photographs_and_two_rows_that_contradict(folder, tmp_path):
     (folder / "batch 0" / "10000_7.jpg").unlink()
     write_table(folder / "more.csv", [("10001_7", *VOTES["negative"]), ("10002_7", 3, 0, 0)])
-    builder = data.prepare("instagram", None, tmp_path / "out", folder)
+    builder = prepare("instagram", None, tmp_path / "out", folder)
     told = survey.load(builder.data_dir)
     assert told.missing == ["10000_7"]
     assert told.contradictory == ["batch 1/10001_7.jpg (negative, positive)"]
@@ -103,4 +103,4 @@ def test_absent_photographs_and_two_rows_that_contradict(folder, tmp_path):
 def test_no_table(tmp_path):
     trees.photograph(tmp_path / "in" / "1.jpg")
     with pytest.raises(UserError, match=r"holds 1.jpg; expected .*workers for each polarity"):
-        data.prepare("flickr_cc", None, tmp_path / "out", tmp_path / "in")
+        prepare("flickr_cc", None, tmp_path / "out", tmp_path / "in")

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from jaxsent import data
+from jaxsent.data.batches import class_names, num_examples
 
 
 def noise(name: str, height: int = 12, width: int = 16) -> np.ndarray:
@@ -44,12 +44,12 @@ def examples(builder, split: str) -> dict[str, dict]:
 
 def sizes(builder) -> dict[str, int]:
     """{split: number of images}."""
-    return {split: data.num_examples(builder, split) for split in builder.info.splits}
+    return {split: num_examples(builder, split) for split in builder.info.splits}
 
 
 def labels(builder, split: str) -> dict[str, str]:
     """{file: label's name} of a split."""
-    names = data.class_names(builder)
+    names = class_names(builder)
     return {file: names[e["label"]] for file, e in examples(builder, split).items()}
 
 

@@ -1,0 +1,1 @@
+"""From prepared records and photographs to arrays."""

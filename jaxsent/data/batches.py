@@ -1,0 +1,313 @@
+"""From a prepared set to batches of NumPy arrays. Grain is used here and nowhere else.
+
+Batches are a pure function of (set, seed, step): a resumed run asks for `start_step`, and no
+iterator state is saved.
+"""
+
+import ctypes
+import dataclasses
+import functools
+import os
+import sys
+
+import absl.flags
+import cv2
+import grain
+import numpy as np
+
+from jaxsent.data import augment
+from jaxsent.data.records import Kept, source, text
+from jaxsent.errors import UserError
+
+POINTS = frozenset({"fixations"})
+"""Maps of single pixels, which a resize must neither blend nor lose."""
+
+MALLOPT = ((-3, 32 << 20), (-1, 256 << 20), (-2, 16 << 20))
+"""glibc's M_MMAP_THRESHOLD, M_TRIM_THRESHOLD and M_TOP_PAD in bytes (malloc.h, mallopt(3))."""
+
+
+def class_names(builder) -> list[str]:
+    """The names of the set's own classes, in label order."""
+    return list(builder.info.features["label"].names)
+
+
+def num_examples(builder, split: str) -> int:
+    """How many images a split holds. Raises UserError for a split the set has not."""
+    if split not in builder.info.splits:
+        known = ", ".join(builder.info.splits)
+        raise UserError(f"{builder.info.full_name} has no split {split}; it has {known}")
+    return builder.info.splits[split].num_examples
+
+
+def train_batches(
+    builder,
+    split,
+    *,
+    batch_size,
+    image_size,
+    seed,
+    start_step=0,
+    workers=0,
+    process_index=0,
+    process_count=1,
+    scale=(0.08, 1.0),
+    ratio=(3 / 4, 4 / 3),
+    flip=0.5,
+    enlarging="bilinear",
+    maps=(),
+    keep=0.0,
+):
+    """An endless iterator of this process's part of each shuffled, augmented batch.
+
+    Elements, with b = batch_size // process_count: image uint8 (b, S, S, 3), label and polarity
+    int32 (b,), mask bool (b,) all True, file (b,) text, and each of `maps` (features of the set:
+    region, fixation_map, fixations) uint8 (b, S, S), cut and mirrored with its image. `scale` and
+    `ratio` bound the random crop (augment.random_crop_box), `flip` is the probability of mirroring,
+    `enlarging` the interpolation of augment.resize.
+
+    Batches from `start_step` on equal those of an unbroken run; they do not depend on `workers`
+    (processes that decode; 0: threads of this one), and all processes together yield the same
+    augmented elements for any `process_count`. Close the iterator when `workers` > 0. Up to `keep`
+    GiB of decoded images stay in memory, over all workers, where later epochs find them.
+    """
+    _local_batch(batch_size, process_count)
+    if num_examples(builder, split) == 0:
+        raise UserError(
+            f"{builder.info.full_name}: the split {split} is empty; nothing to train on"
+        )
+    _check_maps(builder, maps)
+    example = _TrainExample(image_size, scale, ratio, flip, enlarging, maps)
+    rows = range(process_index, batch_size, process_count)
+    kept = Kept(source(builder, split), int(keep * 2**30) // max(workers, 1))
+    batches = _TrainBatches(kept, example, seed, batch_size, rows)
+    return _iterate(grain.MapDataset.source(batches)[start_step:], workers)
+
+
+def eval_batches(
+    builder,
+    split,
+    *,
+    batch_size,
+    image_size,
+    resize,
+    ten_crop=False,
+    maps=(),
+    workers=0,
+    process_index=0,
+    process_count=1,
+    enlarging="bilinear",
+):
+    """An iterator over each image once and in order, the same number of batches on every process.
+
+    The image's shorter side becomes `resize` and its centre `image_size` = S is cut out. Elements,
+    with b = batch_size // process_count: image uint8 (b, S, S, 3), or (b, 5, S, S, 3) with
+    `ten_crop`: four corners and the centre last (mirror them on the device); label, polarity int32
+    (b,); file (b,) text; mask bool (b,), False where the last batch is padded with zeros.
+    Each of `maps` (region, fixation_map, fixations) is uint8 (b, S, S), cut as the centre crop.
+    Process p holds the p-th block of b rows of each global batch.
+    """
+    local = _local_batch(batch_size, process_count)
+    if resize < image_size:
+        raise UserError(f"resize={resize} is below image_size={image_size}; make it at least that")
+    _check_maps(builder, maps)
+    count = num_examples(builder, split)
+    rows = _Rows(source(builder, split) if count else None, count, batch_size, local, process_index)
+    example = _EvalExample(image_size, resize, ten_crop, maps, enlarging)
+    return _iterate(grain.MapDataset.source(rows).map(example).batch(local), workers)
+
+
+def _local_batch(batch_size: int, process_count: int) -> int:
+    if batch_size % process_count:
+        down = batch_size - batch_size % process_count
+        raise UserError(
+            f"batch_size={batch_size} does not divide over {process_count} processes; try "
+            f"{down or process_count} or {down + process_count}"
+        )
+    return batch_size // process_count
+
+
+def _check_maps(builder, maps) -> None:
+    for name in maps:
+        if name not in builder.info.features:
+            raise UserError(
+                f"{builder.info.full_name} has no {name}; it has {list(builder.info.features)}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rows:
+    """This process's rows of every global batch, in order; None past the end of `source`."""
+
+    source: object
+    count: int
+    batch_size: int
+    local: int
+    process_index: int
+
+    def __len__(self):
+        return -(-self.count // self.batch_size) * self.local
+
+    def __getitem__(self, i):
+        batch, row = divmod(i, self.local)
+        i = batch * self.batch_size + self.process_index * self.local + row
+        # A tuple, because grain drops elements that are None.
+        return (self.source[i] if i < self.count else None,)
+
+
+@dataclasses.dataclass(frozen=True)
+class _TrainBatches:
+    """This process's rows of every global batch, of an endless sequence of epochs.
+
+    A whole batch at a time: grain's own shuffling, randomness and batching of single elements take
+    a third of a millisecond for each, as much as a resize.
+    """
+
+    source: Kept
+    example: "_TrainExample"
+    seed: int
+    batch_size: int
+    rows: range
+
+    def __len__(self):
+        return sys.maxsize // self.batch_size
+
+    def __getitem__(self, step):
+        first = step * self.batch_size
+        return _stacked((self._element(first + row) for row in self.rows), len(self.rows))
+
+    def _element(self, position):
+        """The randomness hangs on the position in the whole sequence, whoever works it out."""
+        epoch, i = divmod(position, len(self.source))
+        raw = self.source[int(_order(len(self.source), self.seed, epoch)[i])]
+        return self.example(raw, np.random.default_rng((self.seed, 1, position)))
+
+
+def _stacked(elements, count: int) -> dict:
+    """One batch of them, each copied at once, so that the next one finds its memory warm."""
+    batch = {}
+    for i, element in enumerate(elements):
+        for key, value in element.items():
+            if i == 0:
+                batch[key] = np.empty((count, *value.shape), value.dtype) if value.ndim else []
+            if value.ndim:
+                batch[key][i] = value
+            else:
+                batch[key].append(value)
+    return {key: np.asarray(values) for key, values in batch.items()}
+
+
+@functools.lru_cache(maxsize=4)
+def _order(count: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of an epoch."""
+    return np.random.default_rng((seed, 0, epoch)).permutation(count)
+
+
+@dataclasses.dataclass(frozen=True)
+class _TrainExample:
+    image_size: int
+    scale: tuple[float, float]
+    ratio: tuple[float, float]
+    flip: float
+    enlarging: str
+    maps: tuple[str, ...]
+
+    def __call__(self, raw, rng):
+        size = self.image_size
+
+        def choose(height, width):
+            return augment.random_crop_box(height, width, rng, self.scale, self.ratio)
+
+        file = text(raw["file"])
+        part, box, shape = augment.decode_crop(raw["image"], choose, size, file, raw.get("pixels"))
+        parts = {"image": augment.resize(part, size, size, self.enlarging)}
+        for name in self.maps:
+            resize = augment.resize_points if name in POINTS else augment.resize
+            parts[name] = resize(augment.crop(_map(raw, name, shape), box), size, size)
+        if rng.random() < self.flip:
+            parts = {name: augment.flip(part) for name, part in parts.items()}
+        return _element(raw, parts.pop("image")) | parts
+
+
+@dataclasses.dataclass(frozen=True)
+class _EvalExample:
+    image_size: int
+    resize: int
+    ten_crop: bool
+    maps: tuple[str, ...]
+    enlarging: str
+
+    def __call__(self, row):
+        (raw,) = row
+        size = self.image_size
+        if raw is None:
+            return self._padding()
+        image = augment.decode(raw["image"], text(raw["file"]))
+        maps = {name: _map(raw, name, image.shape) for name in self.maps}
+        image = augment.resize_shorter(image, self.resize, self.enlarging)
+        cut = augment.five_crops if self.ten_crop else augment.centre_crop
+        element = _element(raw, cut(image, size))
+        for name, whole in maps.items():
+            resize = augment.resize_points if name in POINTS else augment.resize
+            element[name] = augment.centre_crop(resize(whole, *image.shape[:2]), size)
+        return element
+
+    def _padding(self):
+        size = self.image_size
+        shape = (5, size, size, 3) if self.ten_crop else (size, size, 3)
+        blank = {"label": 0, "polarity": 0, "file": b""}
+        element = _element(blank, np.zeros(shape, np.uint8), mask=False)
+        return element | {name: np.zeros((size, size), np.uint8) for name in self.maps}
+
+
+def _map(raw, name: str, shape) -> np.ndarray:
+    """A grey map of an example, of its image's (H, W)."""
+    found = augment.decode_region(raw[name], text(raw["file"]))
+    if found.shape != shape[:2]:
+        raise UserError(
+            f"{text(raw['file'])}: its {name} is {found.shape} and the image {shape[:2]}; "
+            "prepare the set again"
+        )
+    return found
+
+
+def _element(raw, image: np.ndarray, mask: bool = True) -> dict:
+    return {
+        "image": image,
+        "label": np.int32(raw["label"]),
+        "polarity": np.int32(raw["polarity"]),
+        "mask": np.bool_(mask),
+        "file": np.str_(text(raw["file"])),
+    }
+
+
+def _iterate(batches: grain.MapDataset, workers: int):
+    """Prefetch batches with threads of this process, or of `workers` others."""
+    _prepare_process()
+    threads = 1 if workers else min(os.cpu_count() or 1, 8)
+    # The buffer counts whole batches: grain's default of 500 would fill the memory.
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads)
+    iterable = batches.to_iter_dataset(options)
+    if workers:
+        if not absl.flags.FLAGS.is_parsed():
+            absl.flags.FLAGS.mark_as_parsed()  # grain reads them even under another main()
+        processes = grain.multiprocessing.MultiprocessingOptions(workers, per_worker_buffer_size=2)
+        iterable = iterable.mp_prefetch(processes, worker_init_fn=_init_worker)
+    return iter(iterable)
+
+
+def _init_worker(index: int, count: int) -> None:
+    del index, count
+    _prepare_process()
+
+
+def _prepare_process() -> None:
+    """One thread an image, and memory kept from image to image.
+
+    glibc gives blocks of an image's size back to the system as soon as they are free; to get
+    their pages anew costs as much as half the decoding.
+    """
+    cv2.setNumThreads(1)
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+        for option, size in MALLOPT if mallopt else ():
+            mallopt(option, size)

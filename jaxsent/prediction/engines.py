@@ -1,0 +1,221 @@
+"""Who computes with a trained network: JAX or onnxruntime, whichever can and is faster.
+
+A model is a run's folder, a file of `jaxsent export`, or what `jaxsent push` wrote: a folder, or
+`hf:OWNER/NAME` on the hub. None of them can run code on being opened.
+"""
+
+import importlib.util
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxsent.errors import UserError
+from jaxsent.run.card import KEY, Card, card_of, read_metadata
+from jaxsent.startup import keep_programs
+
+CHOICES = ("auto", "jax", "onnx")
+RACE = 0.3  # seconds after which no further round begins
+SAME = 1e-2  # a network and its own export differ less in every probability
+
+
+class Engine(NamedTuple):
+    """A network that runs.
+
+    Attributes:
+      name: who computes: "JAX", "onnxruntime" or "the faster".
+      card: names and geometry.
+      network: (B, S, S, 3) uint8 -> predictions of inference.predict_step, as NumPy arrays.
+    """
+
+    name: str
+    card: Card
+    network: Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+def start(model: str | Path, choice: str = "auto") -> Engine:
+    """Opens a model.
+
+    Args:
+      model: where it is.
+      choice: of CHOICES. "auto" takes what the model allows; where that is both (a folder with
+        `model.onnx` in it) and JAX has only a CPU, the faster, see `faster`.
+
+    Raises:
+      UserError: there is none, it is damaged, or the engine cannot run it.
+    """
+    if choice not in CHOICES:
+        raise UserError(f"--engine {choice}: expected one of {', '.join(CHOICES)}.")
+    path = _locate(model, choice)
+    with_jax, with_onnx = _ways(path)
+    if choice == "onnx":
+        if not with_onnx:
+            raise UserError(f"{path}: onnxruntime needs an .onnx file; {_export(path)}")
+        return with_onnx()
+    if not with_jax:
+        if choice == "jax":
+            raise UserError(f"{path}: JAX cannot run it; pass the run, or a .jaxexport of it.")
+        return with_onnx()
+    keep_programs(at_least=0.3)
+    engine = with_jax()
+    if choice == "auto" and with_onnx and _on_cpu() and importlib.util.find_spec("onnxruntime"):
+        return faster(engine, with_onnx())
+    return engine
+
+
+def faster(ours: Engine, other: Engine) -> Engine:
+    """Either of two engines of one network, for each batch size the one that was faster at first.
+
+    stderr is told; `ours` it is where `other` says something else of the same images.
+    """
+    chosen = {}
+
+    def network(images: np.ndarray) -> dict[str, np.ndarray]:
+        if len(images) not in chosen:
+            chosen[len(images)] = _race(ours, other, images)
+        return chosen[len(images)].network(images)
+
+    return Engine("the faster", ours.card, network)
+
+
+def _race(ours: Engine, other: Engine, images: np.ndarray) -> Engine:
+    engines = (ours, other)
+    said = [engine.network(images)["class_probabilities"] for engine in engines]
+    if said[0].shape != said[1].shape or np.abs(said[0] - said[1]).max() > SAME:
+        _say("model.onnx is of other weights than those beside it, and not used: export it again.")
+        return ours
+    rounds, began = [], time.perf_counter()
+    while len(rounds) < 3 and time.perf_counter() - began < RACE:
+        rounds.append([_time(engine, images) for engine in engines])
+    seconds = np.min(rounds, axis=0) / len(images)
+    best = engines[int(np.argmin(seconds))]
+    times = ", ".join(f"{e.name} {1000 * t:.0f} ms" for e, t in zip(engines, seconds))
+    _say(f"{times} a photograph, {len(images)} at a time: {best.name}.")
+    return best
+
+
+def _time(engine: Engine, images: np.ndarray) -> float:
+    began = time.perf_counter()
+    engine.network(images)
+    return time.perf_counter() - began
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _export(path: Path) -> str:
+    return f"Write one by: jaxsent export {path} --format onnx"
+
+
+def _on_cpu() -> bool:
+    import jax
+
+    return jax.default_backend() == "cpu"
+
+
+def _locate(model: str | Path, choice: str) -> Path:
+    if str(model).startswith("hf:"):
+        from jaxsent.export.hub import fetch
+
+        return fetch(str(model).removeprefix("hf:"), choice)
+    return Path(model).expanduser()
+
+
+def _ways(path: Path) -> tuple[Callable[[], Engine] | None, Callable[[], Engine] | None]:
+    """How JAX and onnxruntime would open it, each None where it cannot."""
+    if path.is_dir():
+        weights, exported = path / "model.safetensors", path / "model.onnx"
+        with_onnx = partial(_onnx, exported) if exported.is_file() else None
+        if (path / "checkpoints").is_dir() or not (weights.is_file() or with_onnx):
+            return partial(_run, path), with_onnx
+        return partial(_safetensors, weights) if weights.is_file() else None, with_onnx
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file or folder; expected a run or an export.")
+    if path.suffix == ".onnx":
+        return None, partial(_onnx, path)
+    if path.suffix in (".jaxexport", ".safetensors"):
+        return partial({".jaxexport": _stablehlo}.get(path.suffix, _safetensors), path), None
+    raise UserError(
+        f"{path}: expected a run's folder, hf:OWNER/NAME, or a .jaxexport, .onnx or .safetensors "
+        "that `jaxsent export` wrote; other weights do not say which network they are of."
+    )
+
+
+def _run(run: Path) -> Engine:
+    import jax
+
+    from jaxsent.run.checkpoint import read_run
+    from jaxsent.run.folder import read_config
+
+    said = read_config(run)
+    card = card_of(said, run / "config.json")
+    here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return _jax_engine(said, card, read_run(run, here))
+
+
+def _safetensors(path: Path) -> Engine:
+    import jax
+    from ml_collections import ConfigDict
+    from safetensors import SafetensorError, safe_open
+
+    from jaxsent import pretrained
+    from jaxsent.run.folder import network
+
+    try:
+        with safe_open(path, "np") as file:
+            header = file.metadata() or {}
+    except SafetensorError as error:
+        raise UserError(f"{path}: damaged, or no safetensors file ({error}).") from None
+    said = read_metadata(header.get(KEY), path)
+    card = card_of(said, path)
+    model = network(ConfigDict(said["model"]))
+    images = jax.ShapeDtypeStruct((1, card.image_size, card.image_size, 3), np.float32)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), images)
+    variables = pretrained.from_torch(pretrained.state_dict(path), model, shapes)
+    return _jax_engine(said, card, jax.device_put(variables))
+
+
+def _jax_engine(said: dict, card: Card, variables: dict) -> Engine:
+    import jax
+
+    from jaxsent.models import SUPERVISED
+    from jaxsent.run.folder import step_of
+
+    if said["model"]["name"] in SUPERVISED:
+        raise UserError(
+            f"model.name={said['model']['name']} predicts maps and no classes; expected a network "
+            "that classifies photographs."
+        )
+    step = jax.jit(step_of(said))
+    return Engine("JAX", card, lambda images: jax.device_get(step(variables, images)))
+
+
+def _stablehlo(path: Path) -> Engine:
+    from jaxsent.export import stablehlo_file
+
+    return _exported("JAX", path, *stablehlo_file.read(path))
+
+
+def _onnx(path: Path) -> Engine:
+    from jaxsent.export import onnx_file
+
+    return _exported("onnxruntime", path, *onnx_file.read(path))
+
+
+def _exported(name: str, path: Path, said: dict, network: Callable, shapes: dict) -> Engine:
+    """Raises UserError where a file's names are not as many as its network's outputs."""
+    card = card_of(said, path)
+    maps = len(card.emotions or card.classes)
+    counts = {"class_probabilities": len(card.classes), "detect_probabilities": len(card.emotions)}
+    found = {key: shape[-1] for key, shape in shapes.items() if key != "sentiment_map"}
+    wanted = {key: (counts | {"class_maps": maps}).get(key) for key in found}
+    if "class_probabilities" not in found or found != wanted:
+        raise UserError(
+            f"{path}: its network says {found}, its labels are {wanted}; it is damaged."
+        )
+    return Engine(name, card, network)

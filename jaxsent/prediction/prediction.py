@@ -1,0 +1,120 @@
+"""What a network says of one photograph."""
+
+import dataclasses
+import functools
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from jaxsent import emotions
+from jaxsent.data import augment, photograph
+from jaxsent.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a network says of a photograph.
+
+    Attributes:
+      labels: the K classes, the most probable first.
+      probabilities: (K,) float32 in the order of `labels`; they sum to 1.
+      polarity: "positive" or "negative", by the sum of its classes' probabilities; None where the
+        classes have none.
+      sentiment_map: (h, w) float32, higher where the photograph evokes more; None where the network
+        has no detection branch, as all below.
+      class_maps: {emotion: (h, w) float32}.
+      emotions: {emotion: probability} of the detection branch.
+      photo: what was given: a path, bytes, an image or an array.
+      box: (y, x, height, width) in its pixels, the part that the network and the maps saw.
+      seconds: what reading it took, and its share of the network's time.
+    """
+
+    labels: tuple[str, ...]
+    probabilities: np.ndarray
+    polarity: str | None
+    sentiment_map: np.ndarray | None
+    class_maps: dict[str, np.ndarray]
+    emotions: dict[str, float]
+    photo: object = dataclasses.field(repr=False)
+    box: augment.Box
+    seconds: float
+
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return self.labels[0]
+
+    @property
+    def probability(self) -> float:
+        """The most probable class's."""
+        return float(self.probabilities[0])
+
+    @functools.cached_property
+    def image(self) -> np.ndarray:
+        """(H, W, 3) uint8, read again: predictions of many photographs hold none of them."""
+        return photograph.read(self.photo)
+
+    def to_dict(self) -> dict:
+        """What JSON has of it: names and numbers, no maps."""
+        chances = zip(self.labels, self.probabilities, strict=True)
+        said = {
+            "label": self.label,
+            "polarity": self.polarity,
+            "probabilities": {name: round(float(p), 6) for name, p in chances},
+        }
+        if self.emotions:
+            said["emotions"] = {name: round(p, 6) for name, p in self.emotions.items()}
+        return said | {"seconds": round(self.seconds, 4)}
+
+    def overlay(self, emotion: str | None = None) -> np.ndarray:
+        """(H, W, 3) uint8: the photograph with a map laid over the part that was seen.
+
+        Args:
+          emotion: whose class map; None for the sentiment map.
+
+        Raises:
+          UserError: the network has no such map.
+        """
+        from jaxsent.report.pictures import overlay
+
+        heat = self.sentiment_map if emotion is None else self.class_maps.get(emotion)
+        if heat is None:
+            known = ", ".join(self.class_maps) or "none: it has no detection branch"
+            raise UserError(
+                f"There is no map of {emotion or 'sentiment'}; this network's: {known}."
+            )
+        shown = self.image.copy()
+        y, x, h, w = self.box
+        shown[y : y + h, x : x + w] = overlay(augment.crop(self.image, self.box), heat)
+        return shown
+
+    def save_maps(self, folder: Path) -> None:
+        """sentiment_map and each emotion's map in a folder: .npy as it is, 16-bit .png, and .jpg of
+        the photograph with the map on it.
+
+        Raises:
+          UserError: the network has no maps, or the folder cannot be written.
+        """
+        from jaxsent.report.map_files import save
+
+        if self.sentiment_map is None:
+            raise UserError("This network has no detection branch, so there are no maps to write.")
+        size = self.box[2:]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for emotion, values in {None: self.sentiment_map, **self.class_maps}.items():
+                name = emotion or "sentiment_map"
+                save(folder / name, values, size)
+                jpeg = cv2.imencode(".jpg", self.overlay(emotion)[..., ::-1])[1]
+                (folder / f"{name}.jpg").write_bytes(jpeg.tobytes())
+        except OSError as error:
+            raise UserError(f"{folder}: cannot be written ({error.strerror}).") from None
+
+
+def polarity_of(classes: tuple[str, ...], probabilities: np.ndarray) -> str | None:
+    """K classes and their probabilities -> the likelier polarity, None where a class has none."""
+    if not set(classes) <= emotions.KNOWN:
+        return None
+    positive = float(probabilities @ emotions.polarity(classes))
+    return emotions.POLARITY[int(positive > 0.5)]

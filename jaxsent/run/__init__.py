@@ -1,0 +1,1 @@
+"""What a run is: how a config becomes one, its folder, its state, its devices."""

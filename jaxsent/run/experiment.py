@@ -1,0 +1,250 @@
+"""From a config to data, network and initial variables: what train and eval share."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from jaxsent import emotions, models, pretrained
+from jaxsent.console import console
+from jaxsent.data.batches import class_names, num_examples
+from jaxsent.errors import UserError
+from jaxsent.run import sharding
+from jaxsent.run.checkpoint import check_shapes, read_run
+from jaxsent.run.folder import network, read_config  # noqa: F401
+from tfds_builders.prepare import prepare
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What a config describes, made.
+
+    Attributes:
+      builder: the prepared data set.
+      model: the network.
+      mesh: the devices.
+      classes: names of the classification branch's classes, K of them.
+      detect_classes: names of the detection branch's classes, C of them.
+      preprocessing: what the weights expect of an image.
+    """
+
+    config: Any
+    builder: Any
+    model: Any
+    mesh: Mesh
+    classes: tuple[str, ...]
+    detect_classes: tuple[str, ...]
+    preprocessing: pretrained.Preprocessing
+
+    @property
+    def map_classes(self) -> tuple[str, ...]:
+        """Names of the class maps: the detection branch's, or the classes where there is none."""
+        return self.detect_classes or self.classes
+
+    @property
+    def class_polarity(self) -> np.ndarray:
+        """(C,) int32 polarity of each class of the detection branch."""
+        return emotions.polarity(self.detect_classes)
+
+
+def make(config, workdir: Path | None = None) -> Experiment:
+    """Finds or prepares the data and builds the network.
+
+    A run that began in `workdir` keeps the preprocessing that it began with.
+
+    Raises:
+      UserError: the data is not there, or the config contradicts itself or the data.
+    """
+    preprocessing = input_of(config, workdir)
+    config.data.image_size = config.data.image_size or preprocessing.size
+    check(config)
+    builder = _prepared(config.data)
+    for split in (config.data.train_split, config.data.validation_split, config.data.test_split):
+        if split:
+            num_examples(builder, split)
+    own = class_names(builder)
+    names = {"label": tuple(own), "polarity": emotions.POLARITY}
+    classes = names[config.data.class_target]
+    if config.model.num_classes != len(classes):
+        raise UserError(
+            f"model.num_classes={config.model.num_classes}, but {config.data.name} has "
+            f"{len(classes)} classes as data.class_target={config.data.class_target} "
+            f"({', '.join(classes)}); set model.num_classes={len(classes)}."
+        )
+    model = network(config.model)
+    detect_classes = _detect_classes(config, names[config.data.detect_target])
+    return Experiment(
+        config, builder, model, sharding.mesh(), classes, detect_classes,
+        preprocessing._replace(size=config.data.image_size),
+    )  # fmt: skip
+
+
+def input_of(config, workdir: Path | None) -> pretrained.Preprocessing:
+    """The preprocessing that `config.input` sets, or else the run's, or else the weights' own."""
+    if workdir and (workdir / "config.json").is_file() and (workdir / "checkpoints").is_dir():
+        source = workdir
+    else:
+        source = config.init.weights or config.init.checkpoint
+    expected = pretrained.preprocessing(source, config.model.backbone)
+    chosen = {key: value for key, value in config.input.items() if value is not None}
+    if chosen.get("interpolation", "bilinear") not in ("bilinear", "bicubic"):
+        raise UserError(f"input.interpolation={chosen['interpolation']!r}: bilinear or bicubic.")
+    return expected._replace(**chosen)
+
+
+def check(config) -> None:
+    """Raises UserError for values that no later step would explain as well."""
+    sharding.check_batch_size("train.batch_size", config.train.batch_size, config.train.accumulate)
+    sharding.check_batch_size("eval.batch_size", config.eval.batch_size)
+    choices = {
+        "data.class_target": ("label", "polarity"),
+        "data.detect_target": ("label", "polarity"),
+        "loss.detect": ("cross_entropy", "polarity"),
+        "init.scope": ("all", "backbone", "detection"),
+        "optim.schedule": ("step", "cosine", "constant"),
+    }
+    for path, allowed in choices.items():
+        section, key = path.split(".")
+        if config[section][key] not in allowed:
+            raise UserError(f"{path}={config[section][key]!r}: expected {' or '.join(allowed)}.")
+    if config.loss.detect == "polarity" and config.data.detect_target != "polarity":
+        raise UserError("loss.detect=polarity needs data.detect_target=polarity.")
+    _check_map(config)
+    run = config.init.checkpoint
+    if run and not (Path(run) / "checkpoints").is_dir():
+        raise UserError(
+            f"init.checkpoint={run}: expected a run folder with checkpoints/ in it. Train that "
+            "first (the config's first lines say how), or start from weights with init.checkpoint= "
+            "and init.weights=FILE."
+        )
+    if config.eval.resize < config.data.image_size:
+        raise UserError(
+            f"eval.resize={config.eval.resize} is smaller than data.image_size="
+            f"{config.data.image_size}, which is cut from it; set it to at least that."
+        )
+
+
+def _check_map(config) -> None:
+    """Supervised networks need a map to learn; others take none."""
+    name, supervised = config.model.name, config.model.name in models.SUPERVISED
+    if supervised and not config.data.map:
+        raise UserError(
+            f"model.name={name} learns from true maps: set data.map=region, or "
+            "data.map=fixation_map where the set has fixations."
+        )
+    if config.data.map and not supervised:
+        raise UserError(
+            f"data.map={config.data.map}: model.name={name} learns from labels alone; set "
+            f"data.map= or model.name to one of {', '.join(models.SUPERVISED)}."
+        )
+    if supervised and config.data.validation_split:
+        raise UserError(
+            f"data.validation_split picks the best checkpoint by accuracy, and model.name={name} "
+            "has no classes; set data.validation_split= and the last checkpoint counts."
+        )
+
+
+def _prepared(config):
+    """`config.data` -> builder of the prepared set; the first host prepares, the others wait."""
+    name, _, variant = config.name.partition("/")
+    arguments = (name, variant or None, Path(config.dir).expanduser())
+    source = Path(config.source).expanduser() if config.source else None
+    if jax.process_count() == 1:
+        return prepare(*arguments, source, config.strict)
+    from jax.experimental import multihost_utils
+
+    builder = prepare(*arguments, source, config.strict) if jax.process_index() == 0 else None
+    multihost_utils.sync_global_devices("data prepared")
+    return builder or prepare(*arguments, None, config.strict)
+
+
+def random_variables(experiment: Experiment) -> dict:
+    """{"params", "batch_stats"} on all devices, drawn with the config's seed."""
+    size = experiment.config.data.image_size
+    images = jnp.zeros((1, size, size, 3), jnp.float32)
+    init = jax.jit(
+        lambda key: experiment.model.init(key, images),
+        out_shardings=sharding.replicated(experiment.mesh),
+    )
+    return init(jax.random.key(experiment.config.seed))
+
+
+def initial_variables(experiment: Experiment) -> dict:
+    """{"params", "batch_stats"} on all devices: random, then weights, then another run's."""
+    config, model = experiment.config, experiment.model
+    everywhere = sharding.replicated(experiment.mesh)
+    variables = random_variables(experiment)
+    if config.init.weights and (Path(config.init.weights).expanduser() / "checkpoints").is_dir():
+        variables = _from_run(Path(config.init.weights).expanduser(), "all", variables)
+    elif config.init.weights:
+        variables = pretrained.load(config.init.weights, model, variables, said=console.print)
+    elif not config.init.checkpoint:
+        console.print(
+            "No init.weights: starting from random ones. Both papers start from ImageNet, such as "
+            "--config.init.weights=hf:timm/vgg16.tv_in1k or a torchvision .pth file.",
+            soft_wrap=True,
+        )
+    if config.init.checkpoint:
+        variables = _from_run(Path(config.init.checkpoint), config.init.scope, variables)
+    return jax.device_put(variables, everywhere)
+
+
+def _from_run(run: Path, scope: str, variables: dict) -> dict:
+    """The best variables of a finished run in place of those that `scope` names."""
+    found = read_run(run, jax.tree.leaves(variables)[0].sharding)
+    parts = {"backbone": {"backbone"}, "detection": {"backbone", "detector"}}.get(scope)
+
+    def taken(trees):
+        return {name: tree for name, tree in trees.items() if parts is None or name in parts}
+
+    for kind, trees in variables.items():
+        check_shapes(str(run), taken(found[kind]), taken(trees))
+    return {kind: trees | taken(found[kind]) for kind, trees in variables.items()}
+
+
+def _detect_classes(config, target_names) -> tuple[str, ...]:
+    """Names of the detection branch's classes, checked against what it learns from."""
+    wanted = config.model.detect_classes
+    if "detect_classes" not in models.options(config.model.name):
+        return ()
+    if config.loss.detect == "polarity":
+        graphs = {len(g): g for g in (emotions.MIKELS, emotions.EMOTIONROI, emotions.POLARITY)}
+        if wanted in graphs:
+            return graphs[wanted]
+        raise UserError(
+            f"model.detect_classes={wanted}: the polarity loss knows the classes of "
+            f"{', '.join(map(str, graphs))} nodes only."
+        )
+    if wanted != len(target_names) and config.loss.detect_weight:
+        raise UserError(
+            f"model.detect_classes={wanted}, but the detection branch learns from "
+            f"{len(target_names)} classes (data.detect_target={config.data.detect_target} of "
+            f"{config.data.name}: {', '.join(target_names)}); set model.detect_classes="
+            f"{len(target_names)}, or loss.detect=polarity with data.detect_target=polarity."
+        )
+    return tuple(target_names)
+
+
+def write_config(experiment: Experiment, workdir: Path) -> None:
+    """config.json in `workdir`, which is made: with the preprocessing found, and the classes.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        said = experiment.config.to_dict() | {
+            "input": experiment.preprocessing._asdict(),
+            "labels": {"classes": experiment.classes, "emotions": experiment.detect_classes},
+        }
+        text = json.dumps(said, indent=2, default=list)
+        (workdir / "config.json").write_text(text + "\n")
+    except OSError as error:
+        raise UserError(
+            f"workdir={workdir} cannot be written ({error.strerror}); choose another --workdir."
+        ) from None

@@ -1,0 +1,57 @@
+"""What a run was made with, and its network, of config.json alone.
+
+Apart from experiment.py, since prediction does without data sets and what reads them.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from jaxsent import models
+from jaxsent.errors import UserError
+from jaxsent.models.inference import predict_step
+from jaxsent.pretrained import Preprocessing
+
+
+def read_config(run: Path) -> dict:
+    """config.json of a run's folder. Raises UserError where there is none."""
+    path = run / "config.json"
+    if not path.is_file():
+        raise UserError(f"{run}: expected a run's folder with config.json in it.")
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}).") from None
+
+
+def network(config):
+    """`config.model` -> the Linen module; keys that this kind of network lacks are left aside."""
+    options = {k: v for k, v in config.items() if k not in ("name", "num_classes", "backbone")}
+    kind = models.options(config.name)
+    options = {k: v for k, v in options.items() if k in kind}
+    if config.dtype not in ("float32", "bfloat16"):
+        raise UserError(f"model.dtype={config.dtype!r}: expected float32 or bfloat16.")
+    options["dtype"] = jnp.dtype(config.dtype)
+    if config.name not in models.NETWORKS:
+        raise UserError(
+            f"model.name={config.name!r}: expected one of {', '.join(models.NETWORKS)}; "
+            "a backbone alone is model.name=classifier with model.backbone."
+        )
+    return models.build(config.name, config.num_classes, config.backbone, **options)
+
+
+def step_of(said: dict) -> Callable:
+    """config.json, or the metadata of an exported file, -> predict_step of its network.
+
+    Raises:
+      UserError: there is no such network, or a part is missing.
+    """
+    try:
+        model, seen = network(ConfigDict(said["model"])), said["input"]
+        preprocessing = Preprocessing(tuple(seen["mean"]), tuple(seen["std"]))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"What it says of its network is damaged ({error!r}).") from None
+    return predict_step(model, preprocessing)

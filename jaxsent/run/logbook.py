@@ -1,0 +1,91 @@
+"""What a run writes down while it goes on: metrics.jsonl, TensorBoard events, progress."""
+
+import json
+import math
+import time
+from pathlib import Path
+
+import rich.progress
+from tensorboardX import SummaryWriter
+
+from jaxsent.console import console
+
+
+class Logbook:
+    """Writes metrics of a run and shows its progress; silent on hosts other than the first.
+
+    Args:
+      workdir: metrics.jsonl and events.* go here. Lines of steps after `start`, left by a run
+        that went on after its last checkpoint, are dropped.
+      start, total: first and last step.
+      batch_size: images a step, for images/s.
+      quiet: neither write nor show.
+    """
+
+    def __init__(self, workdir: Path, start: int, total: int, batch_size: int, quiet: bool):
+        self.quiet, self.batch_size = quiet, batch_size
+        self.start, self.total, self.began = start, total, time.perf_counter()
+        if quiet:
+            return
+        path = workdir / "metrics.jsonl"
+        kept = [line for line in read(path) if line["step"] <= start] if start else []
+        path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        self.file = path.open("a", buffering=1)
+        self.events = SummaryWriter(str(workdir), purge_step=start + 1 if start else None)
+        self.bar = rich.progress.Progress(
+            rich.progress.TextColumn("step {task.completed}/{task.total}"),
+            rich.progress.BarColumn(),
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.TimeElapsedColumn(),
+            rich.progress.TextColumn("left"),
+            rich.progress.TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self.task = self.bar.add_task("compiling", total=total, completed=start)
+        self.bar.start()
+
+    def advance(self, step: int) -> None:
+        """Moves the bar."""
+        if not self.quiet:
+            self.bar.update(self.task, completed=step)
+
+    def write(self, step: int, split: str, **values: float) -> None:
+        """One line of metrics.jsonl, the same to TensorBoard, and what a person watches."""
+        if self.quiet:
+            return
+        values = {k: float(v) for k, v in values.items()}
+        finite = {k: v for k, v in values.items() if math.isfinite(v)}
+        self.file.write(json.dumps({"step": step, "split": split, **finite}) + "\n")
+        for name, value in values.items():
+            self.events.add_scalar(f"{split}/{name}", value, step)
+        text = f"loss {values['loss']:.3f}"
+        if "accuracy" in values:
+            text += f"  accuracy {values['accuracy']:.3f}"
+        if "images_per_second" in values:
+            text += f"  {values['images_per_second']:.0f} images/s"
+        if split == "train":
+            self.bar.update(self.task, description=text)
+        if split != "train" or not console.is_terminal:
+            left = (time.perf_counter() - self.began) * (self.total - step)
+            left /= max(step - self.start, 1)
+            clock = f"  {left // 60:.0f}:{left % 60:02.0f} left" if split == "train" else ""
+            console.print(f"step {step}/{self.total}  {split:10s} {text}{clock}")
+
+    def close(self) -> None:
+        """Ends the bar and closes the files."""
+        if not self.quiet:
+            self.bar.stop()
+            self.file.close()
+            self.events.close()
+
+
+def read(path: Path) -> list[dict]:
+    """The lines of a metrics.jsonl; a last line cut short by a crash is left out."""
+    lines = []
+    for text in path.read_text().splitlines() if path.is_file() else []:
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            continue
+    return lines

@@ -1,0 +1,240 @@
+"""The training loop: it owns all input and output, the step itself is pure (step.py)."""
+
+import math
+import signal
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from jaxsent.console import console
+from jaxsent.data.batches import num_examples, train_batches
+from jaxsent.errors import Diverged, UserError
+from jaxsent.evaluation import evaluate
+from jaxsent.run import experiment, sharding
+from jaxsent.run.checkpoint import Checkpoints
+from jaxsent.run.logbook import Logbook
+from jaxsent.run.state import TrainState
+from jaxsent.training import optim
+from jaxsent.training.step import train_step
+
+
+class Interrupted(Exception):
+    """Training stopped on request, after its state was saved. `signal` is the signal's number."""
+
+    def __init__(self, number: int, step: int):
+        super().__init__(
+            f"Stopped by {signal.Signals(number).name} at step {step}; all is saved, "
+            "the same command goes on from there."
+        )
+        self.signal = number
+
+
+def train(config, workdir: Path) -> dict:
+    """Trains until done, then evaluates and writes the report. Resumes a run begun in `workdir`.
+
+    Returns:
+      The results of the test split.
+
+    Raises:
+      UserError: bad input; Diverged: a loss that is not finite.
+      Interrupted: SIGINT or SIGTERM; the state is saved.
+    """
+    task = experiment.make(config, workdir)
+    experiment.write_config(task, workdir)
+    began = time.perf_counter()
+    images = num_examples(task.builder, config.data.train_split)
+    steps_per_epoch = images / config.train.batch_size
+    total = config.train.steps or round(config.train.epochs * steps_per_epoch)
+    factor = optim.schedule(config.optim, steps_per_epoch, total)
+    tx = optim.optimizer(config.optim, factor, config.model.freeze == "backbone")
+    everywhere = sharding.replicated(task.mesh)
+
+    with Checkpoints(workdir / "checkpoints") as checkpoints:
+        last = checkpoints.last()
+        create = jax.jit(
+            lambda v: TrainState.create(v, tx, config.train.ema > 0), out_shardings=everywhere
+        )
+        if last is None:
+            state = create(experiment.initial_variables(task))
+        else:
+            state = checkpoints.restore(create(experiment.random_variables(task)), last)
+        start = int(state.step)
+        console.print(_summary(task, images, total, start, state))
+        if start < total:
+            state = _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir)
+        step = checkpoints.best() if config.data.validation_split else checkpoints.last()
+        variables = checkpoints.variables(step, state.variables())
+    seconds = time.perf_counter() - began
+    return evaluate.evaluate(task, variables, workdir, step, train_seconds=seconds)
+
+
+def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) -> TrainState:
+    config, mesh = task.config, task.mesh
+    start = int(state.step)
+    step_fn = jax.jit(
+        train_step(task.model, tx, factor, config, task.class_polarity, task.preprocessing),
+        donate_argnums=0,
+        out_shardings=sharding.replicated(mesh),
+    )
+    batches = train_batches(
+        task.builder,
+        config.data.train_split,
+        batch_size=config.train.batch_size,
+        image_size=config.data.image_size,
+        seed=config.seed,
+        start_step=start,
+        workers=config.data.workers,
+        keep=config.data.keep,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+        enlarging=task.preprocessing.interpolation,
+        maps=(config.data.map,) if config.data.map else (),
+        **config.augment,
+    )
+    validate_every = max(round(config.train.validate_every * steps_per_epoch), 1)
+    log = Logbook(workdir, start, total, config.train.batch_size, jax.process_index() > 0)
+    watch = Watch(log, config, steps_per_epoch)
+    try:
+        with StopSignal() as stop:
+            for step, batch in zip(range(start + 1, total + 1), batches, strict=False):
+                _check_labels(batch, task)
+                state, metrics = step_fn(state, sharding.put(batch, mesh))
+                watch.saw(step, metrics, batch["file"])
+                accuracy = None
+                validated = config.data.validation_split and (
+                    step % validate_every == 0 or step == total
+                )
+                save = validated or step % config.train.checkpoint_every == 0 or step == total
+                stopping = stop.requested(step, config.train.log_every)
+                if not (save or stopping):
+                    continue
+                watch.settle()
+                if validated:
+                    accuracy, loss = evaluate.accuracy_and_loss(
+                        task, state.variables(), config.data.validation_split
+                    )
+                    log.write(step, "validation", accuracy=accuracy, loss=loss,
+                              epoch=step / steps_per_epoch)  # fmt: skip
+                    watch.restart_clock()
+                checkpoints.save(state, accuracy)
+                if stopping and step < total:
+                    raise Interrupted(stop.number, step)
+    finally:
+        log.close()
+    return state
+
+
+def _check_labels(batch, task) -> None:
+    """Raises UserError for an image without the label that a branch learns from."""
+    config = task.config
+    targets = [config.data.class_target]
+    if task.detect_classes and config.loss.detect_weight:
+        targets.append(config.data.detect_target)
+    for target in targets:
+        unlabelled = batch["file"][batch[target] < 0]
+        if len(unlabelled) and not config.data.map:
+            raise UserError(
+                f"{unlabelled[0]}: this image has no {target} to learn from. Leave such images out "
+                f"of the set, say the classes' polarity when it is prepared, or choose another "
+                "data.class_target and data.detect_target."
+            )
+
+
+class Watch:
+    """Reads metrics one step late, so that the device never waits; stops at a loss of NaN."""
+
+    def __init__(self, log: Logbook, config, steps_per_epoch: float):
+        self.log, self.config, self.steps_per_epoch = log, config, steps_per_epoch
+        self.pending, self.window = None, []
+        self.restart_clock()
+
+    def saw(self, step: int, metrics: dict, files: np.ndarray) -> None:
+        """Takes the metrics of `step` and settles those of the step before."""
+        self.settle()
+        self.pending = step, metrics, files
+
+    def settle(self) -> None:
+        """Waits for the pending metrics, checks and logs them.
+
+        Raises:
+          Diverged: the loss is not finite.
+        """
+        if self.pending is None:
+            return
+        step, metrics, files = self.pending
+        self.pending = None
+        metrics = {k: float(v) for k, v in jax.device_get(metrics).items()}
+        if not math.isfinite(metrics["loss"]):
+            raise Diverged(
+                f"The loss is {metrics['loss']} at step {step}, learning rate "
+                f"{metrics['learning_rate']:.3g}; the checkpoint before it is untouched. Try a "
+                f"lower optim.lr or optim.clip=1. Images of this step: {', '.join(files)}."
+            )
+        self.window.append(metrics)
+        self.log.advance(step)
+        if step % self.config.train.log_every == 0:
+            seconds = time.perf_counter() - self.clock
+            mean = {k: float(np.mean([m[k] for m in self.window])) for k in metrics}
+            mean["epoch"] = step / self.steps_per_epoch
+            mean["images_per_second"] = self.timed * self.config.train.batch_size / seconds
+            self.log.write(step, "train", **mean)
+            self.window.clear()
+            self.restart_clock()
+        self.timed += 1
+
+    def restart_clock(self) -> None:
+        """Leaves what happened between two steps out of images/s."""
+        self.clock, self.timed = time.perf_counter(), 1
+
+
+class StopSignal:
+    """Turns SIGINT and SIGTERM into a question that the loop asks between two steps.
+
+    A second signal ends the program as usual.
+    """
+
+    def __init__(self):
+        self.number = 0
+
+    def __enter__(self):
+        self.before = {}
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_):
+        self._restore()
+
+    def _note(self, number, frame):
+        self.number = number
+        console.print(f"{signal.Signals(number).name}: saving after this step.")
+        self._restore()
+
+    def _restore(self):
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def requested(self, step: int, every: int) -> bool:
+        """Whether to stop after `step`; hosts agree, asking each other `every` so many steps."""
+        if jax.process_count() == 1:
+            return self.number != 0
+        if step % every:
+            return False
+        from jax.experimental import multihost_utils
+
+        heard = multihost_utils.process_allgather(np.int32(self.number))
+        self.number = int(heard.max())
+        return self.number != 0
+
+
+def _summary(task, images, total, start, state) -> str:
+    size = sum(x.size for x in jax.tree.leaves(state.params))
+    config = task.config
+    text = (
+        f"{config.model.name} on {config.model.backbone}, {size:,} parameters; {config.data.name}, "
+        f"{images:,} training images; {jax.device_count()} × {jax.devices()[0].device_kind}; "
+        f"{total:,} steps of {config.train.batch_size}"
+    )
+    return text + (f"; resuming at step {start:,}" if start else "")

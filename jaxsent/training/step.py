@@ -1,0 +1,93 @@
+"""One update: the pure function that a device runs."""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxsent.losses import joint_loss, masked_mean
+from jaxsent.models.inference import normalise
+from jaxsent.run.state import TrainState
+
+Array = jax.Array
+
+
+def train_step(model, tx, factor, config, class_polarity, preprocessing):
+    """Makes `step(state, batch) -> (state, metrics)`, to be jitted.
+
+    Args:
+      model: a network of jaxsent.models.
+      tx: the optimizer.
+      factor: the schedule, for the learning rate among the metrics.
+      config: the whole config.
+      class_polarity: (C,) polarities of the detection branch's classes.
+      preprocessing: mean and std that the weights expect.
+
+    The batch holds `image` (B, S, S, 3) uint8, `label` and `polarity` (B,) int32, `mask` (B,) and,
+    for a supervised network, the map (B, S, S) uint8 that `data.map` names.
+    The metrics are scalars: means over the batch. With `train.accumulate` = A the batch is cut into
+    A parts, each a forward and backward pass with its own batch-norm statistics, and the gradients
+    are averaged.
+    """
+    weights = dict(config.loss)
+    micro_batches = config.train.accumulate
+
+    def loss(params, batch_stats, batch, key):
+        images = normalise(batch["image"], preprocessing.mean, preprocessing.std)
+        out, updated = model.apply(
+            {"params": params, "batch_stats": batch_stats},
+            images, train=True, mutable=["batch_stats"], rngs={"dropout": key},
+        )  # fmt: skip
+        truth = batch[config.data.class_target]
+        detect_truth = batch[config.data.detect_target]
+        true_map = batch.get(config.data.map)
+        terms = joint_loss(out, truth, detect_truth, class_polarity, true_map, **weights)
+        if "class_logits" in out:
+            terms["accuracy"] = (out["class_logits"].argmax(-1) == truth).astype(jnp.float32)
+        metrics = {name: masked_mean(values, batch["mask"]) for name, values in terms.items()}
+        return metrics["loss"], (updated.get("batch_stats", {}), metrics)
+
+    gradient = jax.grad(loss, has_aux=True)
+
+    def accumulated(state, batch, key):
+        if micro_batches == 1:
+            grads, (batch_stats, metrics) = gradient(state.params, state.batch_stats, batch, key)
+            return grads, batch_stats, metrics
+
+        def part(carry, inputs):
+            i, micro = inputs
+            grads, batch_stats = carry
+            new, (batch_stats, metrics) = gradient(
+                state.params, batch_stats, micro, jax.random.fold_in(key, i)
+            )
+            return (jax.tree.map(jnp.add, grads, new), batch_stats), metrics
+
+        # Strided parts: every device keeps an equal share of each without moving an image.
+        parts = jax.tree.map(
+            lambda x: jnp.moveaxis(x.reshape(-1, micro_batches, *x.shape[1:]), 1, 0), batch
+        )
+        zeros = jax.tree.map(jnp.zeros_like, state.params)
+        (grads, batch_stats), metrics = jax.lax.scan(
+            part, (zeros, state.batch_stats), (jnp.arange(micro_batches), parts)
+        )
+        grads, metrics = (
+            jax.tree.map(lambda x: x / micro_batches, grads),
+            jax.tree.map(jnp.mean, metrics),
+        )
+        return grads, batch_stats, metrics
+
+    def step(state: TrainState, batch: dict[str, Array]) -> tuple[TrainState, dict[str, Array]]:
+        key = jax.random.fold_in(jax.random.key(config.seed), state.step)
+        grads, batch_stats, metrics = accumulated(state, batch, key)
+        updates, opt_state = tx.update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        ema = state.ema
+        if ema is not None:
+            ema = optax.incremental_update(params, ema, 1 - config.train.ema)
+        metrics["learning_rate"] = config.optim.lr * factor(state.step)
+        metrics["gradient_norm"] = optax.tree.norm(grads)
+        return state.replace(
+            step=state.step + 1,
+            params=params, batch_stats=batch_stats, opt_state=opt_state, ema=ema,
+        ), metrics  # fmt: skip
+
+    return step

@@ -1,0 +1,366 @@
+"""Preparing and batching, on the tiny configuration of emoji_scenes."""
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from jaxsent.data import augment, batches, records
+from jaxsent.data.batches import class_names, eval_batches, num_examples, train_batches
+from jaxsent.errors import UserError
+from tfds_builders.emoji_scenes import emoji_scenes_dataset_builder as emoji
+from tfds_builders.prepare import prepare
+
+TRAIN = dict(batch_size=12, image_size=40, seed=3)
+MAPS = ("region", "fixations")
+EMPTY = SimpleNamespace(info=SimpleNamespace(full_name="empty", features={}))
+EVAL = dict(batch_size=12, image_size=40, resize=48)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A folder with emoji_scenes/tiny, and the builder."""
+    folder = tmp_path_factory.mktemp("tfds")
+    return folder, prepare("emoji_scenes", "tiny", folder)
+
+
+@pytest.fixture
+def builder(prepared):
+    return prepared[1]
+
+
+def take(batches, count):
+    """The first batches, and the iterator closed."""
+    taken = [next(batches) for _ in range(count)]
+    if hasattr(batches, "close"):
+        batches.close()
+    return taken
+
+
+def assert_equal(first, second):
+    assert len(first) == len(second)
+    for one, other in zip(first, second, strict=True):
+        assert one.keys() == other.keys()
+        for key in one:
+            np.testing.assert_array_equal(one[key], other[key], err_msg=key)
+
+
+def by_file(batches):
+    """(file, image bytes, label) of every row, sorted."""
+    rows = [r for b in batches for r in zip(b["file"], b["image"], b["label"], strict=True)]
+    return sorted((str(f), i.tobytes(), int(label)) for f, i, label in rows)
+
+
+# Training -------------------------------------------------------------------------------------
+
+
+def test_train_elements(builder):
+    batch = next(train_batches(builder, "train", **TRAIN))
+    assert batch["image"].shape == (12, 40, 40, 3)
+    assert batch["image"].dtype == np.uint8
+    for key, dtype in [("label", np.int32), ("polarity", np.int32), ("mask", np.bool_)]:
+        assert batch[key].shape == (12,)
+        assert batch[key].dtype == dtype
+    assert batch["mask"].all()
+    assert batch["file"][0].startswith("train/")
+
+
+def test_resumed_equals_unbroken(builder):
+    unbroken = take(train_batches(builder, "train", **TRAIN), 12)  # more than two epochs
+    resumed = take(train_batches(builder, "train", start_step=5, **TRAIN), 7)
+    assert_equal(unbroken[5:], resumed)
+
+
+@pytest.mark.parametrize("keep", [1.0, 40 * 224 * 224 * 3 / 2**30])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_is_kept_changes_nothing(builder, workers, keep):
+    """All of it, and the 40 images that find room."""
+    options = TRAIN | {"image_size": 24, "scale": (0.02, 1.0)}  # some boxes are decoded smaller
+    fresh = take(train_batches(builder, "train", **options), 14)
+    kept = train_batches(builder, "train", workers=workers, keep=keep, **options)
+    assert_equal(fresh, take(kept, 14))
+
+
+def test_images_are_kept_while_there_is_room(builder, monkeypatch):
+    source = records.source(builder, "train")
+    size = augment.decode(source[0]["image"]).nbytes
+    kept = records.Kept(source, 5 * size)
+    first = [kept[i] for i in range(8)]
+    monkeypatch.setattr(records.Source, "__getitem__", lambda self, i: {"file": i})
+    assert [kept[i] is first[i] for i in range(5)] == [True] * 5
+    assert [kept[i] for i in range(5, 8)] == [{"file": i} for i in range(5, 8)]
+    assert "pixels" not in records.Kept(source, 0)[0]
+    assert not pickle.loads(pickle.dumps(kept)).examples
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_do_not_change_batches(builder, workers):
+    alone = take(train_batches(builder, "train", start_step=2, **TRAIN), 5)
+    helped = train_batches(builder, "train", start_step=2, workers=workers, **TRAIN)
+    assert_equal(alone, take(helped, 5))
+
+
+def test_processes_share_each_global_batch(builder):
+    whole = take(train_batches(builder, "train", **TRAIN), 7)
+    for count in (2, 3):
+        parts = [
+            take(
+                train_batches(builder, "train", **TRAIN, process_index=i, process_count=count),
+                7,
+            )
+            for i in range(count)
+        ]
+        assert parts[0][0]["image"].shape[0] == 12 // count
+        for step in range(7):
+            assert by_file(p[step] for p in parts) == by_file([whole[step]])
+
+
+def test_epochs_are_complete_and_differ(builder):
+    options = TRAIN | {"batch_size": 16}  # 4 batches an epoch
+    batches = take(train_batches(builder, "train", **options), 8)
+    first, second = (
+        np.concatenate([b["file"] for b in part]) for part in (batches[:4], batches[4:])
+    )
+    assert len(set(first)) == 64
+    assert set(first) == set(second)
+    assert list(first) != list(second)
+    assert not set(by_file(batches[:4])) & set(by_file(batches[4:]))  # other crops
+    other = take(train_batches(builder, "train", **options | {"seed": 4}), 1)
+    assert list(other[0]["file"]) != list(first[:16])
+
+
+def test_no_augmentation_is_a_plain_resize(builder):
+    """The whole image: area 1 and ratio 1 of a square, never mirrored."""
+    options = TRAIN | dict(image_size=128, scale=(1, 1), ratio=(1, 1), flip=0.0)
+    (batch,) = take(train_batches(builder, "train", **options), 1)
+    plain = eval_batches(builder, "train", batch_size=64, image_size=128, resize=128)
+    whole = next(plain)
+    images = dict(zip(whole["file"], whole["image"], strict=True))
+    for file, image in zip(batch["file"], batch["image"], strict=True):
+        np.testing.assert_array_equal(image, images[file])
+
+
+def test_flip_mirrors_half(builder):
+    options = TRAIN | dict(batch_size=64, scale=(1, 1), ratio=(1, 1))
+    still, mirrored, half = (
+        take(train_batches(builder, "train", **options, flip=p), 1)[0]["image"]
+        for p in (0.0, 1.0, 0.5)
+    )
+    np.testing.assert_array_equal(mirrored, still[:, :, ::-1])
+    count = sum((a == b).all() for a, b in zip(half, mirrored, strict=True))
+    assert 20 <= count <= 44
+
+
+def test_batch_that_does_not_divide(builder):
+    with pytest.raises(UserError, match=r"batch_size=30 .* 8 processes; try 24 or 32"):
+        train_batches(builder, "train", **TRAIN | {"batch_size": 30}, process_count=8)
+
+
+def coordinates():
+    """An example whose region is the image's first channel, with a point at its brightest."""
+    rows, columns = np.indices((60, 90), dtype=np.uint8)
+    image = np.stack([2 * columns, 3 * rows, rows], -1)
+
+    def png(array):
+        return cv2.imencode(".png", array)[1].tobytes()
+
+    points = np.zeros((60, 90), np.uint8)
+    points[::10, ::10] = 255
+    maps = {"region": png(image[..., 0]), "fixations": png(points)}
+    return {"image": png(image[..., ::-1]), "file": b"a.png", "label": 0, "polarity": 0} | maps
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_maps_are_cut_and_mirrored_with_their_image(flip):
+    example = batches._TrainExample(32, (0.1, 1.0), (0.75, 1.33), flip, "bilinear", MAPS)
+    for seed in range(20):
+        found = example(coordinates(), np.random.default_rng(seed))
+        red = found["image"][..., 0].astype(int)
+        np.testing.assert_array_equal(red, found["region"])
+        assert (np.diff(red.mean(0)) <= 0).all() == bool(flip)
+        for y, x in np.argwhere(found["fixations"]):
+            column, row = red[y, x] / 2, found["image"][y, x, 1] / 3
+            assert abs(column - 10 * round(column / 10)) < 3
+            assert abs(row - 10 * round(row / 10)) < 3
+
+
+def test_maps_follow_the_centre_crop():
+    found = batches._EvalExample(40, 48, False, MAPS, "bilinear")((coordinates(),))
+    np.testing.assert_array_equal(found["image"][..., 0], found["region"])
+    assert found["fixations"].any()
+    wrong = coordinates() | {"region": cv2.imencode(".png", np.zeros((4, 5)))[1].tobytes()}
+    with pytest.raises(UserError, match=r"a.png: its region is \(4, 5\) and the image \(60, 90\)"):
+        batches._EvalExample(40, 48, False, MAPS, "bilinear")((wrong,))
+    with pytest.raises(UserError, match="has no fixations; it has"):
+        batches._check_maps(EMPTY, ("fixations",))
+
+
+def test_unknown_split(builder):
+    with pytest.raises(UserError, match=r"no split validation; it has"):
+        train_batches(builder, "validation", **TRAIN)
+
+
+# Evaluation -----------------------------------------------------------------------------------
+
+
+def test_eval_sees_each_image_once_in_order(builder):
+    batches = list(eval_batches(builder, "test", **EVAL))  # 32 images: 12, 12, 8
+    assert [int(b["mask"].sum()) for b in batches] == [12, 12, 8]
+    assert all(b["image"].shape == (12, 40, 40, 3) for b in batches)
+    files = [f for b in batches for f in b["file"][b["mask"]]]
+    assert sorted(files) == [f"test/{i:06d}.jpg" for i in range(32)]
+    again = [f for b in eval_batches(builder, "test", **EVAL) for f in b["file"][b["mask"]]]
+    assert files == again
+    assert not batches[-1]["image"][8:].any()
+
+
+@pytest.mark.parametrize("count", [2, 4, 12])
+def test_eval_processes_hold_blocks_of_the_global_batch(builder, count):
+    whole = list(eval_batches(builder, "test", **EVAL))
+    parts = [
+        list(eval_batches(builder, "test", **EVAL, process_index=i, process_count=count))
+        for i in range(count)
+    ]
+    assert {len(p) for p in parts} == {3}
+    joined = [{k: np.concatenate([p[s][k] for p in parts]) for k in whole[0]} for s in range(3)]
+    assert_equal(whole, joined)
+
+
+def test_eval_workers_do_not_change_batches(builder):
+    options = EVAL | dict(maps=("region",), ten_crop=True)
+    alone = list(eval_batches(builder, "test", **options))
+    assert_equal(alone, list(eval_batches(builder, "test", **options, workers=2)))
+
+
+def test_ten_crop_ends_with_the_centre(builder):
+    batch = next(eval_batches(builder, "test", **EVAL, ten_crop=True))
+    centre = next(eval_batches(builder, "test", **EVAL))
+    whole = next(eval_batches(builder, "test", batch_size=12, image_size=48, resize=48))
+    assert batch["image"].shape == (12, 5, 40, 40, 3)
+    np.testing.assert_array_equal(batch["image"][:, -1], centre["image"])
+    for i, (y, x) in enumerate([(0, 0), (0, 8), (8, 0), (8, 8)]):
+        np.testing.assert_array_equal(
+            batch["image"][:, i], whole["image"][:, y : y + 40, x : x + 40]
+        )
+
+
+def test_region_follows_the_centre_crop(builder):
+    """Against exact area averages: to 48, then the central 40."""
+    edges = np.arange(49) * 224 / 48
+    ends = np.minimum(edges[1:, None], np.arange(1, 225))
+    starts = np.maximum(edges[:-1, None], np.arange(224))
+    weights = np.clip(ends - starts, 0, None) * 48 / 224
+    full = next(
+        eval_batches(builder, "test", batch_size=8, image_size=224, resize=224, maps=("region",))
+    )
+    small = next(eval_batches(builder, "test", **EVAL, maps=("region",)))
+    assert small["region"].shape == (12, 40, 40)
+    assert small["region"].dtype == np.uint8
+    for before, after in zip(full["region"], small["region"], strict=False):
+        expected = (weights @ before @ weights.T)[4:44, 4:44]
+        assert np.abs(expected - after).max() <= 1
+
+
+def test_crop_larger_than_the_resized_image(builder):
+    with pytest.raises(UserError, match=r"resize=32 is below image_size=40"):
+        eval_batches(builder, "test", batch_size=4, image_size=40, resize=32)
+
+
+# Preparing ------------------------------------------------------------------------------------
+
+
+def test_prepared_set_is_read_not_built(prepared, monkeypatch):
+    monkeypatch.setattr(emoji.Builder, "_generate_examples", None)
+    again = prepare("emoji_scenes", "tiny", prepared[0])
+    assert num_examples(again, "train") == 64
+    assert num_examples(again, "test") == 32
+    assert class_names(again)[0] == "amusement"
+
+
+def test_unknown_configuration(tmp_path):
+    with pytest.raises(UserError, match=r"emoji_scenes has no configuration huge; it has"):
+        prepare("emoji_scenes", "huge", tmp_path)
+
+
+def test_unknown_set_suggests_a_name(tmp_path):
+    with pytest.raises(UserError, match=r"did you mean emoji_scenes?"):
+        prepare("emoji_scene", None, tmp_path)
+
+
+@pytest.mark.parametrize("source", [None, "nowhere", "."])
+def test_without_a_source_says_what_is_needed(source, tmp_path):
+    with pytest.raises(UserError) as error:
+        prepare("oasis", "fold1", tmp_path / "out", source and tmp_path / source)
+    for text in ("OASIS.csv", "images/", "make demo", "osf.io", str(tmp_path)):
+        assert text in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_unwritable_folder(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("not a folder")
+    with pytest.raises(UserError, match=r"cannot write there"):
+        prepare("emoji_scenes", "tiny", file)
+    with pytest.raises(UserError, match=r"cannot write there"):
+        prepare("emoji_scenes", "tiny", file / "below")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_folder_without_permission(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match=r"cannot write there"):
+        prepare("emoji_scenes", "tiny", tmp_path)
+
+
+def test_failed_build_leaves_nothing(tmp_path, monkeypatch):
+    whole = emoji.Builder._generate_examples
+
+    def fails(self, split):
+        yield from whole(self, split)
+        if split == "test":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(emoji.Builder, "_generate_examples", fails)
+    with pytest.raises(KeyboardInterrupt):
+        prepare("emoji_scenes", "tiny", tmp_path)
+    assert not list(tmp_path.glob("emoji_scenes/tiny/*"))
+    monkeypatch.undo()
+    assert num_examples(prepare("emoji_scenes", "tiny", tmp_path), "test") == 32
+
+
+def test_killed_build_is_built_again(tmp_path):
+    """SIGKILL amid the second split: what is left does not pass for a set."""
+    script = f"""
+import time
+from jaxsent.data.batches import class_names, eval_batches, num_examples, train_batches
+from tfds_builders.prepare import prepare
+from jaxsent.data import batches
+from tfds_builders.emoji_scenes import emoji_scenes_dataset_builder as emoji
+whole = emoji.Builder._generate_examples
+def stalls(self, split):
+    yield from whole(self, split)
+    if split == "test":
+        print("stalled", flush=True, file=__import__("sys").stderr)
+        time.sleep(60)
+emoji.Builder._generate_examples = stalls
+prepare("emoji_scenes", "tiny", {str(tmp_path)!r})
+"""
+    root = str(Path(__file__).parents[2])
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": root},
+    ) as process:
+        assert any("stalled" in line for line in process.stderr)
+        process.kill()
+    left = [p.name for p in (tmp_path / "emoji_scenes" / "tiny").iterdir()]
+    assert left
+    assert all(name.startswith("incomplete.") for name in left)
+    assert num_examples(prepare("emoji_scenes", "tiny", tmp_path), "train") == 64

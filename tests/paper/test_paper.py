@@ -1,0 +1,285 @@
+"""The papers' tables: numbers, the runs that fill them, formats, and making what is missing."""
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from jaxsent import commands
+from jaxsent.commands import run_py
+from jaxsent.errors import UserError
+from jaxsent.evaluation import compare, maps
+from jaxsent.metrics import HIGHER_IS_BETTER
+from jaxsent.paper import TABLES, Cell, Run, Table
+from jaxsent.paper.fill import fill, fill_cell
+from jaxsent.paper.formats import FORMATS
+from jaxsent.paper.reproduce import Sources, Step, command, missing, reproduce
+from tests.conftest import SHARED
+
+ROOT = Path(__file__).parents[2]
+ALL = {run for table in TABLES.values() for cell in table.cells for run in cell.runs}
+ALL |= {run.needs for run in ALL if run.needs}
+RUNS = {run for run in ALL if not run.histograms}
+
+
+def finish(folder: Path, run: str, **results):
+    report = folder / run / "report"
+    report.mkdir(parents=True, exist_ok=True)
+    (report / "results.json").write_text(json.dumps(results))
+
+
+def test_the_numbers_are_the_papers():
+    path = SHARED / "spec" / "paper_tables.json"
+    if not path.is_file():
+        pytest.skip("needs ../shared/spec, which is beside a developer's checkout only")
+    printed = json.loads(path.read_text())
+    for name, key in (("wsidnet1", "table1"), ("wsidnet2", "table2")):
+        table = TABLES[name]
+        assert len(table.rows) == len(printed[key])
+        ours = [cell.paper and round(100 * cell.paper, 2) for cell in table.cells]
+        assert ours == [value for row in printed[key].values() for value in row]
+    text = printed["wscnet_text"]
+    found = {
+        (t.name, c.row, c.column): c.paper for t in TABLES.values() for c in t.cells if c.paper
+    }
+    assert found["wscnet2", "WSCNet", "FI"] == pytest.approx(text["fi_classification_branch"] / 100)
+    assert found["wscnet3", "k = 4", "FI"] == pytest.approx(text["fi_detection_branch"] / 100)
+    assert found["wscnet_fig6", "WSCNet", "R"] == text["emotionroi_recall"]
+    lies = "WSCNet, all classes"
+    correct, low = (found["wscnet_fig12", lies, case] for case in ("correct", "low overlap"))
+    assert correct == pytest.approx(text["emotionroi_correct_percent"] / 100)
+    assert low == pytest.approx(text["emotionroi_low_overlap_percent"] / 100)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # ml_collections' own
+@pytest.mark.parametrize("run", sorted(RUNS), ids=lambda run: run.name)
+def test_every_command_is_understood(run, monkeypatch):
+    """Config, part and every key exist; the network can be made of them."""
+    from jaxsent.run import experiment
+
+    monkeypatch.chdir(ROOT)
+    arguments = command(Step(run, "train"))
+    assert arguments[:2] == ["python", "run.py"]
+    monkeypatch.setattr("sys.argv", arguments[1:])  # config_flags reads overrides there
+    values = run_py.parse(arguments[1:])
+    assert values.workdir == f"runs/{run.name}"
+    experiment.network(values.config.model)
+    maps.check(values.config.eval.compare)
+    assert values.config.init.weights or values.config.init.checkpoint
+    assert run.data in values.config.data.name
+
+
+def test_a_run_has_one_recipe():
+    """Runs of one name differ in what is evaluated only."""
+    recipes = {}
+    for run in ALL:
+        trained = tuple(o for o in run.options if not o.startswith("eval."))
+        recipes.setdefault(run.name, set()).add((run.config, trained, run.weights))
+    assert {name for name, found in recipes.items() if len(found) > 1} == set()
+
+
+def test_average_ranks_of_table_v(tmp_path):
+    """Of the rows that have all six metrics."""
+    table = TABLES["wscnet5"]
+    values = {"wildcat_emod": 0.3, "spn_emod": 0.2, "cam_emod": 0.1}
+    for name, value in values.items():
+        attention = dict.fromkeys(HIGHER_IS_BETTER, value)
+        finish(tmp_path, name, attention=attention)
+    ranks = {f.cell.row: f.ours for f in fill(table, tmp_path) if f.cell.column == "AVG"}
+    # Best of three in four metrics where more is better, worst in EMD and KL.
+    expected = {"WILDCAT": (4 * 1 + 2 * 3) / 6, "SPN": 2, "CAM": (4 * 3 + 2 * 1) / 6}
+    assert {row: rank for row, rank in ranks.items() if rank} == pytest.approx(expected)
+    assert "AVG" in FORMATS["text"](table, fill(table, tmp_path))
+
+
+def test_colour_histograms_through_the_table(tmp_path, monkeypatch, capsys, prepared):
+    run = next(run for run in ALL if run.histograms == "lch")
+    said = command(Step(run, "train"), Sources(tmp_path, {run.data: "D"}, {}, ("data.dir=P",)))
+    assert said[1:5] == ["-m", "jaxsent", "baseline", "lch"]
+    assert said[5].split("/")[0] == run.data
+    assert said[-4:] == ["--from", "D", "--data-dir", "P"]
+    status, out, _ = call(monkeypatch, capsys, "baseline", "gch", "emoji_scenes/tiny",
+                          "--data-dir", prepared, "--workdir", tmp_path / "run")  # fmt: skip
+    assert status == 0
+    results = json.loads((tmp_path / "run" / "report" / "results.json").read_text())
+    assert results["count"] == 32
+    assert f"accuracy {results['accuracy']:.3f}" in out
+
+
+def test_the_mean_of_folds_and_its_interval(tmp_path):
+    runs = tuple(Run(f"a{i}", "wsidnet_twitter2.py:fold1") for i in range(3))
+    cell = Cell("row", "column", 0.5, runs, ("ten_crop_accuracy", "accuracy"))
+    assert fill_cell(cell, tmp_path).missing == runs
+    for i, run in enumerate(runs):
+        finish(tmp_path, run.name, accuracy=0.6 + i / 10, accuracy_interval=[0.5 + i / 10, 0.8])
+    found = fill_cell(cell, tmp_path)
+    assert found.ours == pytest.approx(0.7)
+    assert found.difference == pytest.approx(0.2)
+    assert found.interval[0] == pytest.approx(0.7 - math.sqrt(3 * 0.1**2) / 3)
+    assert found.interval[1] == pytest.approx(0.7 + math.sqrt(0.2**2 + 0.1**2 + 0) / 3)
+    finish(tmp_path, "a1", accuracy=0.1, ten_crop_accuracy=0.9)
+    assert fill_cell(cell, tmp_path).ours == pytest.approx((0.6 + 0.9 + 0.8) / 3)
+    assert fill_cell(cell, tmp_path).interval is None
+
+
+@pytest.fixture
+def table():
+    first = Run("first", "wsidnet_fi.py", weights="vgg16")
+    cells = (
+        Cell("Theirs", "FI & co", 0.5),
+        Cell("Ours", "FI & co", 0.75, (first,)),
+        Cell("Ours", "map", None, (first,), ("sentiment_map.baselines.gbvs.f",)),
+        Cell("Ours", "other", None, (Run("second", "wsidnet_twitter2.py:fold1", needs=first),)),
+    )
+    return Table("t", "A table", cells)
+
+
+def test_formats(table, tmp_path):
+    finish(tmp_path, "first", accuracy=0.7, accuracy_interval=[0.65, 0.72],
+           sentiment_map={"baselines": {"gbvs": {"f": 0.4}}})  # fmt: skip
+    filled = fill(table, tmp_path)
+    said = {name: form(table, filled) for name, form in FORMATS.items()}
+    rows = list(csv.DictReader(io.StringIO(said["csv"])))
+    assert [row["ours"] for row in rows] == ["", "0.7", "0.4", ""]
+    assert (rows[1]["paper"], rows[1]["difference"], rows[1]["low"]) == ("0.75", "-0.05", "0.65")
+    assert rows[3]["missing"] == "second"
+    for name in ("text", "markdown"):
+        for part in ("50.00", "75.00", "70.00", "−5.00", "65.00–72.00", "40.00"):
+            assert part in said[name], (name, part)
+    lines = said["markdown"].splitlines()[2:]
+    assert {line.count("|") for line in lines} == {len(table.columns) + 3}
+    latex = said["latex"].splitlines()
+    assert r"FI \& co" in said["latex"]
+    body = [line for line in latex if line.endswith(r"\\")]
+    assert {line.replace(r"\&", "").count("&") for line in body} == {len(table.columns) + 1}
+
+
+def test_what_is_missing_is_made_once_and_in_order(table, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    sources = Sources(tmp_path, {"twitter2": "T2"}, {"vgg16": "v.pth"}, ("train.steps=1",))
+    called = []
+
+    def call(arguments, check):
+        called.append(arguments[1:])
+        name = Path(arguments[arguments.index("--workdir") + 1]).name
+        failed = name == "second" and len(called) == 2
+        if not failed:
+            result = (
+                {"sentiment_map": {"baselines": {"gbvs": {"f": 0.4}}}} if name == "first" else {}
+            )
+            finish(tmp_path, name, accuracy=0.5, **result)
+        return SimpleNamespace(returncode=int(failed))
+
+    said = []
+    with pytest.raises(UserError, match="second ended with status 1; what is done stays done"):
+        reproduce(table, sources, said.append, call)
+    reproduce(table, sources, said.append, call)
+    reproduce(table, sources, said.append, call)
+    names = [Path(a[a.index("--workdir") + 1]).name for a in called]
+    assert names == ["first", "second", "second"]
+    assert said[0].startswith("[1/2] python run.py --config configs/wsidnet_fi.py")
+    assert "--config.init.weights=v.pth" in called[0]
+    assert f"--config.init.checkpoint={tmp_path / 'first'}" in called[1]
+    assert "--config.data.source=T2" in called[1]
+    assert called[1][-1] == "--config.train.steps=1"
+
+
+def test_a_run_that_lacks_a_number_is_evaluated_again(table, tmp_path):
+    finish(tmp_path, "first", accuracy=0.5)
+    finish(tmp_path, "second", accuracy=0.5)
+    steps = missing(table, tmp_path)
+    assert [(s.run.name, s.mode) for s in steps] == [("first", "eval")]
+    assert "--mode=eval" in command(steps[0])
+
+
+def test_weights_that_are_not_named(table, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(UserError, match="--weights vgg16=FILE"):
+        reproduce(table, Sources(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"no run.py here"):
+        reproduce(table, Sources(tmp_path, weights={"vgg16": "v"}))
+
+
+def call(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr("sys.argv", ["jaxsent", *map(str, arguments)])
+    status = commands.main()
+    out = capsys.readouterr()
+    return status, out.out, out.err
+
+
+def test_the_commands(tmp_path, monkeypatch, capsys):
+    finish(tmp_path, "wsidnet_fi", accuracy=0.9, accuracy_interval=[0.89, 0.91])
+    status, out, _ = call(monkeypatch, capsys, "tables", "wsidnet2", "--runs", tmp_path)
+    assert status == 0
+    assert "90.00" in out
+    assert "0.82" in out  # its difference to 89.18
+    assert f"--workdir {tmp_path}/wsidnet_twitter2_fold3" in out
+    status, out, _ = call(monkeypatch, capsys, "tables", "--runs", tmp_path, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert {row["table"] for row in rows} == set(TABLES)
+    status, out, _ = call(monkeypatch, capsys, "reproduce", "--table", "wsidnet2", "--runs",
+                          tmp_path, "--weights", "vgg16=V", "--dry-run")  # fmt: skip
+    assert "wsidnet_fi.py" not in "".join(line.split("--workdir")[0] for line in out.splitlines()
+                                          if "wsidnet_fi " in line)  # fmt: skip
+    assert len(out.splitlines()) == 2 * (1 + 15 + 5 + 1) + 1  # but wsidnet_fi
+    status, _, err = call(monkeypatch, capsys, "tables", "wsidnet7")
+    assert status == 2
+    assert "There is no table 'wsidnet7'; there are wsidnet1" in err
+    status, _, err = call(monkeypatch, capsys, "reproduce", "--table", "oasis", "--source", "x")
+    assert "expected NAME=FILE" in err
+
+
+# Comparing ------------------------------------------------------------------------------------
+
+
+def predictions(folder: Path, right: dict[str, bool]):
+    (folder / "report").mkdir(parents=True, exist_ok=True)
+    with (folder / "report" / "predictions.csv").open("w") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "label", "prediction", "a", "b"])
+        writer.writerow(["unlabelled.jpg", "", "a", 1, 0])
+        for name, is_right in right.items():
+            writer.writerow([name, "a", "a" if is_right else "b", 1, 0])
+    finish(folder.parent, folder.name, accuracy=float(np.mean(list(right.values()))))
+
+
+def test_a_paired_comparison(tmp_path):
+    rng = np.random.default_rng(0)
+    first = {f"{i}.jpg": bool(rng.random() < 0.6) for i in range(400)}
+    second = {f: r if rng.random() < 0.8 else not r for f, r in first.items()}
+    second |= {"elsewhere.jpg": True}
+    for name, right in (("one", first), ("two", second)):
+        predictions(tmp_path / name, right)
+    assert compare.correct(tmp_path / "one") == first
+    found = compare.paired(first, second)
+    change = np.array([int(second[f]) - first[f] for f in first])
+    assert (found.images, found.difference) == (400, pytest.approx(change.mean()))
+    drawn = [rng.choice(change, 400).mean() for _ in range(4000)]
+    np.testing.assert_allclose(found.interval, np.quantile(drawn, [0.025, 0.975]), atol=0.006)
+    gained, lost = (change == 1).sum(), (change == -1).sum()
+    assert found.p == pytest.approx(binomtest(gained, gained + lost).pvalue)
+    assert compare.paired(first, first).p == 1
+    with pytest.raises(UserError, match="share no test image"):
+        compare.paired(first, {"other.jpg": True})
+
+
+def test_the_compare_command(tmp_path, monkeypatch, capsys):
+    right = {f"{i}.jpg": i % 3 > 0 for i in range(30)}
+    predictions(tmp_path / "one", right)
+    predictions(tmp_path / "two", dict.fromkeys(right, True))
+    status, out, _ = call(monkeypatch, capsys, "compare", tmp_path / "one", tmp_path / "two")
+    assert status == 0
+    assert "the same 30 images: +33.3 points" in " ".join(out.split())
+    assert "10 gained, 0 lost" in out
+    _, out, _ = call(monkeypatch, capsys, "compare", tmp_path / "one", tmp_path / "two", "--json")
+    assert json.loads(out)["differences"][str(tmp_path / "two")]["gained"] == 10
+    status, _, err = call(monkeypatch, capsys, "compare", tmp_path / "one", tmp_path)
+    assert status == 2
+    assert "expected a finished run" in err

@@ -1,0 +1,198 @@
+"""Prediction from files against what evaluation wrote of the same photographs."""
+
+import csv
+import io
+import json
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+
+import jaxsent
+from jaxsent import commands
+from jaxsent.errors import UserError
+from jaxsent.training import loop
+from tfds_builders.prepare import prepare
+
+INPUT = dict(mean=(100.0, 110.0, 120.0), std=(50.0, 55.0, 60.0), interpolation="bicubic")
+
+
+@pytest.fixture(scope="module")
+def photos(prepared, tmp_path_factory):
+    """The test split of emoji_scenes/tiny as the files that it was made of."""
+    folder = tmp_path_factory.mktemp("photos")
+    builder = prepare("emoji_scenes", "tiny", prepared)
+    source = builder.as_data_source("test", decoders={"image": tfds.decode.SkipDecoding()})
+    for example in source:
+        path = folder / example["file"].decode()
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(example["image"])
+    return folder
+
+
+@pytest.fixture
+def run(tiny_config, tmp_path):
+    """A run whose input is not what anything expects by default."""
+    tiny_config.input.update(INPUT)
+    tiny_config.eval.resize = 40
+    loop.train(tiny_config, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def evaluated(run) -> dict[str, list[str]]:
+    with (run / "report" / "predictions.csv").open() as file:
+        return {row["file"]: row for row in csv.DictReader(file)}
+
+
+def test_photographs_are_judged_as_in_evaluation(run, photos):
+    predictor = jaxsent.load(run)
+    rows = evaluated(run)
+    files = sorted(rows)
+    said = predictor([photos / f for f in files])
+    for file, prediction in zip(files, said, strict=True):
+        row = rows[file]
+        assert prediction.label == prediction.labels[0] == row["prediction"]
+        for name, p in zip(prediction.labels, prediction.probabilities, strict=True):
+            assert p == pytest.approx(float(row[name]), abs=2e-5)
+    np.testing.assert_allclose(predictor.predict_proba([photos / f for f in files]).sum(1), 1, 1e-5)
+    assert list(predictor.predict([photos / f for f in files])) == [p.label for p in said]
+
+
+@pytest.mark.parametrize("key", ["mean", "std"])
+def test_the_runs_own_preprocessing_is_used(key, run, photos):
+    """With another mean or scale the same weights say something else."""
+    photo = next(photos.rglob("*.jpg"))
+    before = jaxsent.load(run)(photo).probabilities
+    described = json.loads((run / "config.json").read_text())
+    described["input"][key] = [255.0, 1.0, 17.0]
+    (run / "config.json").write_text(json.dumps(described))
+    assert np.abs(jaxsent.load(run)(photo).probabilities - before).max() > 1e-4
+
+
+def test_whatever_a_photograph_comes_as(run, photos):
+    predictor = jaxsent.load(run)
+    path = next(photos.rglob("*.jpg"))
+    expected = predictor(path)
+    array = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    with Image.open(path) as opened:
+        opened.load()
+    for photo in (str(path), path.read_bytes(), array, opened):
+        said = predictor(photo)
+        assert said.labels == expected.labels
+        np.testing.assert_allclose(said.probabilities, expected.probabilities, atol=2e-2)
+    np.testing.assert_array_equal(predictor(array).probabilities, predictor(path).probabilities)
+    for wrong in (3, array.astype(np.float32), array[..., :2]):
+        with pytest.raises(UserError, match="Expected a"):
+            predictor(wrong)
+
+
+def test_maps_and_overlay(run, photos):
+    said = jaxsent.load(run)(next(photos.rglob("*.jpg")))
+    assert set(said.class_maps) == set(said.emotions) == set(jaxsent.emotions.MIKELS)
+    assert said.sentiment_map.shape == said.class_maps["awe"].shape
+    assert said.polarity in ("positive", "negative")
+    y, x, h, w = said.box
+    overlay = said.overlay("awe")
+    assert overlay.shape == said.image.shape
+    outside = np.ones(overlay.shape[:2], bool)
+    outside[y : y + h, x : x + w] = False
+    assert 0 < outside.mean() < 0.5  # 32 of 40 pixels are seen each way
+    np.testing.assert_array_equal(overlay[outside], said.image[outside])
+    assert (overlay[~outside] != said.image[~outside]).any()
+    with pytest.raises(UserError, match=r"no map of joy; this network's: amusement"):
+        said.overlay("joy")
+
+
+def test_formats(run, tmp_path):
+    """All that Pillow writes here, turned by EXIF, grey, transparent and moving."""
+    rng = np.random.default_rng(0)
+    pixels = np.kron(rng.integers(0, 256, (6, 8, 3), np.uint8), np.ones((16, 16, 1), np.uint8))
+    image = Image.fromarray(pixels)
+    predictor = jaxsent.load(run)
+    expected = predictor(pixels).probabilities
+    for suffix in ("png", "webp", "gif", "tiff", "bmp", "avif", "jpg"):
+        path = tmp_path / f"photo.{suffix}"
+        image.save(path, **{"webp": {"lossless": True}}.get(suffix, {}))
+        np.testing.assert_allclose(predictor(path).probabilities, expected, atol=0.1)
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be turned by 90° clockwise
+    image.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=turned)
+    np.testing.assert_allclose(
+        predictor(tmp_path / "turned.png").probabilities, expected, atol=1e-5
+    )
+    image.convert("L").save(tmp_path / "grey.png")
+    image.convert("RGBA").save(tmp_path / "opaque.png")
+    grey = np.asarray(image.convert("L"))
+    np.testing.assert_array_equal(
+        predictor(tmp_path / "grey.png").probabilities, predictor(grey).probabilities
+    )
+    np.testing.assert_allclose(
+        predictor(tmp_path / "opaque.png").probabilities, expected, atol=1e-6
+    )
+
+
+def test_the_command(run, photos, tmp_path, capsys, monkeypatch):
+    (tmp_path / "broken.jpg").write_bytes(b"not an image")
+
+    def call(*arguments):
+        monkeypatch.setattr("sys.argv", ["jaxsent", "predict", str(run), *map(str, arguments)])
+        status = commands.main()
+        out = capsys.readouterr()
+        return status, out.out, out.err
+
+    rows = evaluated(run)
+    status, out, err = call(photos, "--json")
+    assert (status, err) == (0, "")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["file"] for line in lines] == sorted(str(photos / f) for f in rows)
+    for line in lines:
+        row = rows[line["file"].removeprefix(f"{photos}/")]
+        assert line["label"] == row["prediction"]
+        assert line["probabilities"].keys() == set(jaxsent.emotions.MIKELS)
+    status, out, err = call(tmp_path / "broken.jpg", photos / "test/000003.jpg", "nowhere.jpg",
+                            photos / "test" / "00000[12].jpg", "--csv")  # fmt: skip
+    assert status == 1
+    table = list(csv.DictReader(io.StringIO(out)))
+    assert [row["file"][-10:] for row in table] == ["000003.jpg", "000001.jpg", "000002.jpg"]
+    assert "broken.jpg: expected an image, found 12 bytes" in err
+    assert "nowhere.jpg: cannot be read (No such file or directory)" in err
+    status, out, _ = call(photos / "test/000000.jpg")
+    assert status == 0
+    assert out.splitlines()[1].split()[0] == rows["test/000000.jpg"]["prediction"]
+
+
+def test_maps_and_a_contact_sheet(run, photos, tmp_path, monkeypatch, capsys):
+    files = sorted((photos / "test").glob("*.jpg"))[:3]
+    monkeypatch.setattr("sys.argv", [
+        "jaxsent", "predict", str(run), *map(str, files), "--maps", str(tmp_path / "maps"),
+        "--sheet", str(tmp_path / "sheet.html"),
+    ])  # fmt: skip
+    assert commands.main() == 0
+    predictor = jaxsent.load(run)
+    for file in files:
+        folder = tmp_path / "maps" / file.with_suffix("").relative_to("/")
+        names = {path.name for path in folder.iterdir()}
+        expected = ("sentiment_map", *jaxsent.emotions.MIKELS)
+        assert names == {f"{n}.{s}" for n in expected for s in ("npy", "png", "jpg")}
+        said = predictor(file)
+        np.testing.assert_allclose(np.load(folder / "awe.npy"), said.class_maps["awe"], atol=1e-4)
+        shown = cv2.imread(str(folder / "awe.jpg"))[..., ::-1].astype(int)
+        assert np.abs(shown - said.overlay("awe")).mean() < 6
+    page = (tmp_path / "sheet.html").read_text()
+    assert page.count("<article") == 3
+    assert page.count("data:image/jpeg;base64,") == 6
+    assert "3 photographs." in page
+    assert "http" not in page.replace(str(tmp_path), "")
+    for file in files:
+        assert str(file) in page
+    monkeypatch.setattr("sys.argv", ["jaxsent", "predict", str(run), str(files[0]), "--sheet",
+                                     str(tmp_path / "no" / "sheet.html")])  # fmt: skip
+    assert commands.main() == 2
+    assert "cannot be written (No such file or directory)" in capsys.readouterr().err
+
+
+def test_no_run(tmp_path):
+    with pytest.raises(UserError, match=r"expected a run's folder with config.json"):
+        jaxsent.load(tmp_path)

@@ -196,7 +196,9 @@ ATTACKS = {
     ),
     "torch.load": lambda f: Call(Named("torch", "load"), str(f)),
     "torch._utils.importlib": lambda f: Named("torch._utils", "importlib"),
-    "jaxsent.torch_file.read": lambda f: Call(Named("jaxsent.torch_file", "read"), str(f)),
+    "jaxsent.pretrained.torch_file.read": lambda f: Call(
+        Named("jaxsent.pretrained.torch_file", "read"), str(f)
+    ),
 }
 
 

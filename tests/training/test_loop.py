@@ -11,12 +11,12 @@ import pytest
 
 from jaxsent import models, pretrained
 from jaxsent.data import augment
+from jaxsent.errors import Diverged, UserError
 from jaxsent.evaluation import evaluate
 from jaxsent.pretrained import torch_writer
 from jaxsent.run import experiment, logbook
-from jaxsent.training import loop, optim
-from jaxsent.errors import Diverged, UserError
 from jaxsent.run.checkpoint import Checkpoints
+from jaxsent.training import loop, optim
 
 
 def parameters(config, workdir):
@@ -93,7 +93,7 @@ def test_a_resumed_run_equals_an_unbroken_one(
 
 def test_a_finished_run_is_not_trained_again(tiny_config, tmp_path, monkeypatch):
     loop.train(tiny_config, tmp_path)
-    monkeypatch.setattr(train, "_run", None)
+    monkeypatch.setattr(loop, "_run", None)
     loop.train(tiny_config, tmp_path)
 
 

@@ -15,7 +15,7 @@ def get_config() -> ConfigDict:
     m.name = "wsidnet"  # wsidnet, wscnet, classifier (the plain backbone); maps by labels alone:
     # cam, wildcat, spn; by true maps, see data.map: fcnel, casnet
     m.backbone = "vgg16"  # vgg16, alexnet, resnet18/34/50/101, efficientnet_lite0
-    m.num_classes = 2  # K, classes of the classification branch
+    m.num_classes = config_dict.placeholder(int)  # K; unset: as many classes as the data has
     m.detect_classes = 8  # C, classes of the detection branch and nodes of the graph
     m.tap = config_dict.placeholder(str)  # the feature map F; unset: the backbone's own
     m.freeze = "none"  # none; statistics: batch norm as loaded; backbone: all of it as loaded

@@ -15,7 +15,7 @@ from configs import fcnel_emotionroi
 def get_config():
     c = fcnel_emotionroi.get_config()
     c.model.name = "casnet"
-    c.model.num_classes = c.model.detect_classes = 2
+    c.model.detect_classes = 2
     c.data.name = "emod"
     c.data.map = "fixation_map"
     return c

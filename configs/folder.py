@@ -1,13 +1,14 @@
 """WSCNet on photographs of one's own, a folder per class; the classes are yours.
 
     jaxsent data prepare folder/pets --from FOLDER_OF_PETS
-    python run.py --config configs/folder.py:pets --config.model.num_classes=3
+    python run.py --config configs/folder.py:pets
 
 docs/tutorial.md walks through it. EfficientNet-Lite0 with its ImageNet weights, frozen: a few
-hundred photographs do not train a backbone. Both branches learn the classes, so `model.num_classes`
-is the detection branch's number too. `--config.model.name=classifier` is the backbone alone, to
-compare with.
+hundred photographs do not train a backbone. Both branches learn the classes.
+`--config.model.name=classifier` is the backbone alone, to compare with.
 """
+
+from ml_collections import config_dict
 
 from configs import base
 from jaxsent.errors import UserError
@@ -25,7 +26,7 @@ def get_config(name=""):
     c.model.freeze = "backbone"
     c.model.tap = "head"
     c.model.holistic = "pool"
-    c.model.detect_classes = c.model.get_ref("num_classes")
+    c.model.detect_classes = config_dict.placeholder(int)  # as many as there are classes
     c.init.weights = "efficientnet_lite0"
     c.data.name = f"folder/{name}"
     c.data.class_target = "label"

@@ -15,5 +15,5 @@ def get_config():
     c = wscnet_fi.get_config()
     c.data.name = "emotionroi"
     c.data.validation_split = ""
-    c.model.num_classes = c.model.detect_classes = 6
+    c.model.detect_classes = 6
     return c

@@ -21,7 +21,6 @@ def get_config():
     c = base.get_config()
     c.model.name = "wscnet"
     c.model.backbone = "resnet101"
-    c.model.num_classes = 8
     c.data.name = "fi"
     c.data.validation_split = "validation"
     c.data.image_size = 448

@@ -16,5 +16,5 @@ def get_config():
     c = wscnet_fi.get_config()
     c.data.name = "flickr_cc"
     c.data.validation_split = ""
-    c.model.num_classes = c.model.detect_classes = 2
+    c.model.detect_classes = 2
     return c

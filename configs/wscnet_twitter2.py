@@ -15,5 +15,5 @@ def get_config(part="fold1"):
     c = wscnet_fi.get_config()
     c.data.name = f"twitter2/{part}"
     c.data.validation_split = ""
-    c.model.num_classes = c.model.detect_classes = 2
+    c.model.detect_classes = 2
     return c

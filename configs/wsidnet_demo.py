@@ -14,7 +14,6 @@ def get_config():
     c = base.get_config()
     c.model.backbone = "efficientnet_lite0"
     c.model.freeze = "backbone"
-    c.model.num_classes = 8
     c.model.readout = "max"
     c.init.weights = "efficientnet_lite0"
     c.data.name = "emoji_scenes"

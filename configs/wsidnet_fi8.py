@@ -9,6 +9,5 @@ from configs import wsidnet_fi
 
 def get_config():
     c = wsidnet_fi.get_config()
-    c.model.num_classes = 8
     c.data.class_target = "label"
     return c

@@ -8,6 +8,8 @@ import traceback
 from jaxsent.errors import UserError
 
 COMMANDS = {
+    "train": "train and test what a config says",
+    "eval": "test a run again, or on another split",
     "predict": "say what photographs evoke",
     "serve": "open a page to drop photographs on",
     "data": "prepare data sets and look at them",
@@ -24,8 +26,13 @@ COMMANDS = {
 
 def main() -> int:
     """The console script: 0 when all was done, 2 for bad input, 1 where a part failed."""
-    options = parser().parse_args()
+    whole = parser()
+    options, options.overrides = whole.parse_known_args()
     module = importlib.import_module(f"jaxsent.commands.{options.command}")
+    overridden = hasattr(module, "OVERRIDES")
+    unknown = [a for a in options.overrides if not (overridden and a.startswith("--config."))]
+    if unknown:
+        whole.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         return module.run(options)
     except UserError as error:
@@ -45,8 +52,7 @@ def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     whole = argparse.ArgumentParser(
         prog="jaxsent",
-        description="Which emotion a photograph evokes, and which of its regions evoke it. "
-        "Training and evaluation: python run.py --config FILE.",
+        description="Which emotion a photograph evokes, and which of its regions evoke it.",
     )
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, what in COMMANDS.items():

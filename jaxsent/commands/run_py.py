@@ -1,16 +1,18 @@
-"""Commands: what a person types, turned into calls; errors for a person, turned into one line."""
+"""`run.py`, `jaxsent train` and `jaxsent eval`: what a person types, turned into calls."""
 
 import contextlib
 import difflib
-import runpy
+import logging
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from jaxsent.errors import UserError
+from jaxsent.run import config_files
 from jaxsent.startup import keep_programs
 
 MODES = ("train", "eval", "tabulate")
@@ -19,26 +21,73 @@ MODES = ("train", "eval", "tabulate")
 def run(argv: list[str]) -> int:
     """`run.py`: trains, evaluates or describes what a config says.
 
+    Args:
+      argv: sys.argv.
+
     Returns:
-      The exit status: 0 when all was done, 2 for bad input, 1 for a failed run, 128 + n when
-      stopped by signal n.
+      The exit status, see `status`.
+    """
+
+    def call() -> None:
+        values = parse(argv)
+        if values is None:
+            return
+        config, workdir = values.config, Path(values.workdir)
+        if values.mode == "tabulate":
+            tabulate(config)
+        elif values.mode == "eval":
+            evaluate(config, workdir, values.distributed)
+        else:
+            train(config, workdir, values.distributed, values.accept_changes)
+
+    return status(call, debug="--debug" in argv)
+
+
+def train(config, workdir: Path, distributed: bool = False, accept_changes: bool = False) -> None:
+    """Trains and tests what a config says in a run's folder, see loop.train."""
+    _start(distributed)
+    from jaxsent.training import loop
+
+    loop.train(config, workdir, accept_changes)
+
+
+def evaluate(config, workdir: Path, distributed: bool = False) -> None:
+    """Evaluates a run with its own config, see evaluate.run."""
+    _start(distributed)
+    from jaxsent.evaluation import evaluate
+
+    evaluate.run(config, workdir)
+
+
+def tabulate(config) -> None:
+    """Prints the network's shapes and numbers of parameters."""
+    from jaxsent import models
+    from jaxsent.run import experiment
+
+    config.model.num_classes = config.model.num_classes or experiment.class_count(config.data)
+    print(models.tabulate(experiment.network(config.model), config.data.image_size or 224))
+
+
+def status(call: Callable[[], None], debug: bool = False) -> int:
+    """Calls; 0 when all was done, 2 for bad input, 1 for a failed run, 128 + n when stopped by
+    signal n. What went wrong is told in a line on stderr, with `debug` after the traceback.
     """
     from jaxsent.training.loop import Interrupted
 
     try:
-        values = parse(argv)
-        if values is None:
-            return 0
-        config, workdir = values.config, Path(values.workdir)
-        _start(values)
-        with _said_once():
-            return _dispatch(values.mode, config, workdir)
+        with _quiet():
+            call()
+        return 0
     except UserError as error:
-        return _fail(str(error), error.status)
+        message, number = str(error), error.status
     except Interrupted as stop:
-        return _fail(str(stop), 128 + stop.signal)
+        message, number = str(stop), 128 + stop.signal
     except KeyboardInterrupt:
-        return _fail("Stopped.", 130)
+        message, number = "Stopped.", 130
+    if debug:
+        traceback.print_exc()
+    print(f"jaxsent: {message}", file=sys.stderr)
+    return number
 
 
 def parse(argv: list[str]) -> flags.FlagValues | None:
@@ -48,65 +97,84 @@ def parse(argv: list[str]) -> flags.FlagValues | None:
       UserError: an unknown flag or key, a value of another type, a config that is not there.
     """
     values = flags.FlagValues()
-    config_flags.DEFINE_config_file(
-        "config", None, "Config file, such as configs/wsidnet_oasis.py.", flag_values=values
-    )
     flags.DEFINE_string(
         "workdir", None, "Folder of the run; default runs/<name of the config>, with _PART for "
         "CONFIG.py:PART.", flag_values=values,
     )  # fmt: skip
     flags.DEFINE_enum("mode", "train", MODES, "What to do.", flag_values=values)
     flags.DEFINE_bool("distributed", False, "Many hosts: call jax.distributed.", flag_values=values)
+    flags.DEFINE_bool(
+        "accept_changes", False, "Go on with a run though values of training differ; they are "
+        "recorded.", flag_values=values,
+    )  # fmt: skip
     flags.DEFINE_bool("debug", False, "Show tracebacks.", flag_values=values)
     if {"--help", "-h", "-help"} & set(argv):
-        print(__doc__.splitlines()[0], "\n\nusage: python run.py --config FILE [flags]\n")
+        print("Trains and evaluates.\n\nusage: python run.py --config FILE [flags]\n")
         print(values.get_help().strip())
         print("\n  --config.KEY=VALUE: overrides a key; all keys are in configs/base.py")
         return None
-    paths = [_value(argv, i) for i, arg in enumerate(argv) if arg.split("=")[0] == "--config"]
-    if not paths:
-        raise UserError("Expected --config FILE, such as --config configs/wsidnet_demo.py.")
-    path = paths[-1]
-    if not Path(path.split(":")[0]).is_file():
-        raise UserError(f"--config {path}: there is no such file{_near(path)}.")
-    try:
-        unread = values(argv)[1:]
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        raise UserError(_explain(error, argv, path)) from error
-    if unread:
-        raise UserError(f"Unexpected argument {unread[0]!r}; flags start with --.")
+    path, argv = _config_path(argv)
+    config_files.bind(path)
+
+    def define() -> None:
+        config_flags.DEFINE_config_file(
+            "config", None, "Config file.", flag_values=values, sys_argv=argv
+        )
+
+    _read(values, define, argv, lambda: config_files.load(path))
     if values.workdir is None:
         file, _, part = path.partition(":")
         values.workdir = f"runs/{Path(file).stem}" + (f"_{part}" if part else "")
     return values
 
 
-def _dispatch(mode: str, config: ConfigDict, workdir: Path) -> int:
-    if mode == "tabulate":
-        from jaxsent.models import tabulate
-        from jaxsent.run import experiment
+def override(config: ConfigDict, overrides: list[str]) -> ConfigDict:
+    """`--config.KEY=VALUE` … applied to a config. Raises UserError as `parse` does."""
+    values, argv = flags.FlagValues(), ["jaxsent", *overrides]
 
-        print(tabulate(experiment.network(config.model), config.data.image_size))
-        return 0
-    from jaxsent.evaluation import evaluate
-    from jaxsent.training import loop
+    def define() -> None:
+        config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=argv)
 
-    loop.train(config, workdir) if mode == "train" else evaluate.run(config, workdir)
-    return 0
+    _read(values, define, argv, lambda: config)
+    return config
 
 
-def _start(values) -> None:
+def _config_path(argv: list[str]) -> tuple[str, list[str]]:
+    """The config's file, and the command line with that in the place of its name."""
+    argv = ["--accept_changes" if arg == "--accept-changes" else arg for arg in argv]
+    places = [i for i, arg in enumerate(argv) if arg.split("=")[0] == "--config"]
+    if not places:
+        raise UserError("Expected --config FILE, such as --config configs/wsidnet_demo.py.")
+    at = places[-1]
+    name = argv[at].partition("=")[2] or "".join(argv[at + 1 : at + 2])
+    path = config_files.locate(name)
+    rest = argv[at + 1 :] if "=" in argv[at] else argv[at + 2 :]
+    return path, [*argv[:at], f"--config={path}", *rest]
+
+
+def _read(values: flags.FlagValues, define: Callable, argv: list[str], config: Callable) -> None:
+    """Sets the flags, the config's among them. Raises UserError."""
+    try:
+        define()
+        unread = values(argv)[1:]
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        raise UserError(_explain(error, argv, config)) from error
+    if unread:
+        raise UserError(f"Unexpected argument {unread[0]!r}; flags start with --.")
+
+
+def _start(distributed: bool) -> None:
     """Joins the other hosts and keeps compiled programs for the next call."""
     import jax
 
-    if values.distributed:
+    if distributed:
         jax.distributed.initialize()
     keep_programs()
 
 
-def _explain(error, argv, path) -> str:
+def _explain(error, argv, config) -> str:
     """What is wrong with the command line, from the exception that reading it raised."""
-    known = _keys(path)
+    known = _keys(config)
     for arg in argv:
         if arg.startswith("--config.") and known:
             key = arg.removeprefix("--config.").split("=")[0]
@@ -119,14 +187,12 @@ def _explain(error, argv, path) -> str:
     return " ".join(str(error).split())
 
 
-def _keys(path: str) -> list[str]:
-    """All keys of a config file, by their paths; none where the file itself fails."""
+def _keys(config: Callable) -> list[str]:
+    """All keys of a config, by their paths; none where it cannot be made."""
     try:
-        file, _, part = path.partition(":")
-        config = runpy.run_path(file)["get_config"](*[part] * bool(part))
+        return [key for key, _ in _flat(config())]
     except Exception:  # the file's own fault is what the caller reports
         return []
-    return [key for key, _ in _flat(config)]
 
 
 def _flat(config, prefix=""):
@@ -138,29 +204,8 @@ def _flat(config, prefix=""):
             yield prefix + key, value
 
 
-def _near(path: str) -> str:
-    folder = Path(path).parent
-    names = [p.name for p in folder.glob("*.py")] if folder.is_dir() else []
-    close = difflib.get_close_matches(Path(path).name, names, 1)
-    return f"; did you mean {folder / close[0]}?" if close else ""
-
-
-def _value(argv, i) -> str:
-    _, found, value = argv[i].partition("=")
-    return value if found else (argv[i + 1] if i + 1 < len(argv) else "")
-
-
 @contextlib.contextmanager
-def _said_once():
+def _quiet():
     """Lets warnings of libraries that a user can do nothing about pass unseen."""
-    import logging
-
     logging.getLogger("absl").setLevel(logging.ERROR)
     yield
-
-
-def _fail(message: str, status: int) -> int:
-    if "--debug" in sys.argv:
-        traceback.print_exc()
-    print(f"jaxsent: {message}", file=sys.stderr)
-    return status

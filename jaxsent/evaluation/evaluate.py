@@ -1,9 +1,6 @@
 """Evaluation of one split: every image once, numbers, examples and the report."""
 
 import math
-import platform
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -15,13 +12,13 @@ import rich.progress
 from jaxsent import report
 from jaxsent.console import console
 from jaxsent.data.batches import eval_batches, num_examples
-from jaxsent.errors import UserError
+from jaxsent.errors import Diverged, UserError
 from jaxsent.evaluation import maps, rows, scoring
 from jaxsent.evaluation.examples import Examples
 from jaxsent.models import explain
 from jaxsent.models.inference import predict_step
 from jaxsent.report import map_files
-from jaxsent.run import experiment, sharding
+from jaxsent.run import changes, experiment, folder, history, sharding
 from jaxsent.run.checkpoint import Checkpoints
 from jaxsent.run.logbook import read
 
@@ -29,38 +26,53 @@ from jaxsent.run.logbook import read
 def run(config, workdir: Path) -> dict:
     """Evaluates the checkpoint of a run folder: the best one where it was validated.
 
+    Args:
+      config: as the run has it, but for what changes no weights (changes.FREE).
+      workdir: folder of the run.
+
     Raises:
-      UserError: there is no checkpoint, or it does not fit the config.
+      UserError: there is no checkpoint, or `config` is another run's.
     """
-    folder = workdir / "checkpoints"
-    if not folder.is_dir():
+    if not folder.begun(workdir):
+        raise UserError(f"{workdir} has no finished checkpoint to evaluate; train first.")
+    task = experiment.make(config, workdir, training=False)
+    other = changes.differences(folder.read_config(workdir), experiment.described(task))
+    other.pop("data.test_split", None)  # any split may be evaluated
+    if other:
         raise UserError(
-            f"workdir={workdir} has no checkpoints/ to evaluate; train first with the same "
-            "--config and --workdir."
+            f"{workdir} is a run with other values:\n{changes.table(other)}\n"
+            f"To evaluate it as it is: jaxsent eval {workdir}"
         )
-    task = experiment.make(config, workdir)
-    with Checkpoints(folder) as checkpoints:
+    with Checkpoints(workdir / "checkpoints") as checkpoints:
         step = checkpoints.best() if config.data.validation_split else checkpoints.last()
-        if step is None:
-            raise UserError(f"workdir={workdir} has no finished checkpoint yet; train first.")
         variables = checkpoints.variables(step, experiment.random_variables(task))
     return evaluate(task, variables, workdir, step)
 
 
-def evaluate(task, variables, workdir: Path, step: int, train_seconds: float = 0.0) -> dict:
-    """Scores `config.data.test_split` and writes report/ into `workdir`.
+def results_folder(workdir: Path, split: str) -> Path:
+    """Where a run keeps what was measured on a split: report/ is its test split's own."""
+    own = folder.read_config(workdir)["data"]["test_split"]
+    return workdir / "report" / ("" if split == own else split)
+
+
+def evaluate(task, variables, workdir: Path, step: int) -> dict:
+    """Scores `config.data.test_split` and writes its folder of results.
 
     Args:
       task: the experiment.
       variables: {"params", "batch_stats"} on all devices.
       step: the step they are of.
-      train_seconds: how long training took in this call.
+      workdir: folder of the run, with its config.json.
 
     Returns:
       What results.json holds.
+
+    Raises:
+      Diverged: predictions that are no numbers.
     """
     began = time.perf_counter()
     config = task.config
+    place = results_folder(workdir, config.data.test_split)
     collected = collect(task, variables)
     results = {
         "model": config.model.name,
@@ -75,16 +87,19 @@ def evaluate(task, variables, workdir: Path, step: int, train_seconds: float = 0
     results["seconds"] = time.perf_counter() - began
     if jax.process_index() == 0:
         page = report.write_report(
-            workdir / "report",
+            place,
             title=f"{report.network(results)} on {config.data.name}",
             results=results,
             curves=read(workdir / "metrics.jsonl"),
             examples=collected.examples,
             config=config.to_dict(),
-            environment=_environment(train_seconds),
+            environment=history.summary(workdir),
         )
-        rows.write_predictions(workdir / "report" / "predictions.csv", task, collected.outputs)
-        rows.write_maps(workdir / "report" / "maps.csv", collected.maps, collected.outputs)
+        rows.write_predictions(place / "predictions.csv", task, collected.outputs)
+        rows.write_maps(place / "maps.csv", collected.maps, collected.outputs)
+        scores = {k: v for k, v in results.items() if k.endswith("accuracy") and v is not None}
+        split = config.data.test_split
+        history.record(workdir, "evaluate", split=split, step=step, **scores)
         console.print(_summary(results) + f"\nreport: {page}", soft_wrap=True)
     return results
 
@@ -165,24 +180,13 @@ def collect(task, variables, split=None, brief=False) -> Collected:
     outputs = {k: np.concatenate([c[k] for c in collected]) for k in collected[0]}
     outputs = sharding.gather(outputs)
     real = outputs.pop("mask")
-    return Collected({k: v[real] for k, v in outputs.items()}, names, kept.chosen())
-
-
-def _environment(train_seconds: float) -> dict:
-    commit = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"],
-        capture_output=True, text=True, check=False,
-    ).stdout.strip()  # fmt: skip
-    device = jax.devices()[0]
-    environment = {
-        "command": " ".join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "devices": f"{jax.device_count()} × {device.device_kind} ({device.platform})",
-        "jax": jax.__version__,
-        "python": platform.python_version(),
-        "commit": commit,
-        "training in this call": f"{train_seconds:.0f} s" if train_seconds else "",
-    }
-    return {k: v for k, v in environment.items() if v}
+    outputs = {k: v[real] for k, v in outputs.items()}
+    if not np.isfinite(outputs.get("class_probabilities", 0)).all():
+        raise Diverged(
+            f"The network's answers on the split {split} are no numbers; its training diverged. "
+            "Try a lower optim.lr or optim.clip=1."
+        )
+    return Collected(outputs, names, kept.chosen())
 
 
 def _summary(results) -> str:

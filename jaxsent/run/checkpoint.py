@@ -1,19 +1,24 @@
 """Checkpoints of a run. The only file that knows orbax (its v1 interface is still moving).
 
-A run keeps two: the last, to resume from, and the best by validation accuracy. Parts are stored
+A run keeps the last two, to resume from, and the best by validation accuracy. Parts are stored
 apart, so that evaluation and transfer read parameters without the optimizer's state.
 """
 
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
 from flax.traverse_util import flatten_dict
 from orbax.checkpoint import v1 as ocp
 
-from jaxsent.errors import UserError
+from jaxsent.errors import Diverged, UserError
 from jaxsent.run.state import TrainState
 
 Policies = ocp.training.preservation_policies
+AVERAGED = {"params": "ema", "batch_stats": "ema_batch_stats"}
+"""Where the averages of what is evaluated are stored."""
 
 
 class Checkpoints:
@@ -29,7 +34,7 @@ class Checkpoints:
             n=1,
             keep_checkpoints_without_metrics=False,
         )
-        keep = Policies.AnyPreservationPolicy([Policies.LatestN(1), best])
+        keep = Policies.AnyPreservationPolicy([Policies.LatestN(2), best])
         self._checkpointer = ocp.training.Checkpointer(folder.absolute(), preservation_policy=keep)
 
     def __enter__(self):
@@ -42,11 +47,20 @@ class Checkpoints:
         """Writes `state` unless its step is there already.
 
         `accuracy` on the validation split makes it a candidate for the best.
+
+        Raises:
+          Diverged: there are numbers in it that are not finite, or soon will not be.
         """
         step = int(state.step)
         if step != self.last():
+            check_finite(state)
             metrics = None if accuracy is None else {"accuracy": float(accuracy)}
             self._checkpointer.save_checkpointables(step, _parts(state), metrics=metrics)
+
+    def discard(self, step: int) -> None:
+        """Deletes the checkpoint of `step`, where there is one."""
+        if any(c.step == step for c in self._checkpointer.checkpoints):
+            self._checkpointer.delete(step)
 
     def last(self) -> int | None:
         """Step of the newest checkpoint, None where there is none."""
@@ -71,28 +85,25 @@ class Checkpoints:
 
     def variables(self, step: int, variables: dict) -> dict:
         """{"params", "batch_stats"} as evaluated at `step`: the averaged parameters if kept."""
-        names = self._checkpointer.checkpointables_metadata(step).metadata
-        source = "ema" if "ema" in names else "params"
-        wanted = {source: variables["params"]}
-        if variables.get("batch_stats"):
-            wanted["batch_stats"] = variables["batch_stats"]
-        loaded = self._load(step, wanted)
-        return {"params": loaded[source], "batch_stats": loaded.get("batch_stats", {})}
+        parts = _evaluated(self._checkpointer.checkpointables_metadata(step).metadata)
+        abstract = {part: variables[kind] for kind, part in parts.items() if variables.get(kind)}
+        loaded = self._load(step, abstract)
+        return {kind: loaded.get(part, {}) for kind, part in parts.items()}
 
     def stored(self, step: int, sharding) -> dict:
         """{"params", "batch_stats"} as evaluated at `step`, of whatever network they are."""
         metadata = self._checkpointer.checkpointables_metadata(step).metadata
-        source = "ema" if "ema" in metadata else "params"
+        parts = _evaluated(metadata)
         abstract = jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
-            {name: metadata[name] for name in (source, "batch_stats") if name in metadata},
+            {part: metadata[part] for part in parts.values() if part in metadata},
         )
         loaded = self._checkpointer.load_checkpointables(step, abstract)
-        return {"params": loaded[source], "batch_stats": loaded.get("batch_stats", {})}
+        return {kind: loaded.get(part, {}) for kind, part in parts.items()}
 
-    def _load(self, step, wanted: dict) -> dict:
+    def _load(self, step, parts: dict) -> dict:
         abstract = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), wanted
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), parts
         )
         stored = self._checkpointer.checkpointables_metadata(step).metadata
         for name in abstract:
@@ -101,13 +112,38 @@ class Checkpoints:
                     f"The checkpoint of step {step} has no {name}, it has {', '.join(stored)}: "
                     "it was made with other options. Use those, or another workdir."
                 )
-        for name in {"params", "ema", "batch_stats"} & abstract.keys():
+        for name in sorted({"params", "batch_stats", *AVERAGED.values()} & abstract.keys()):
             check_shapes(f"the checkpoint of step {step}", stored[name], abstract[name])
         try:
             return self._checkpointer.load_checkpointables(step, abstract)
         except ValueError as error:
             cause = error.__cause__ or error
             raise UserError(f"The checkpoint of step {step} does not fit: {cause}") from error
+
+
+def check_finite(state: TrainState) -> None:
+    """Raises Diverged unless the squares of all that is evaluated sum up to a finite number.
+
+    A step's loss is that of the parameters before it: an update can blow them up to a finite 1e29,
+    from which the next step, and every later use, computes infinity.
+    """
+    norms = jax.device_get(_norms((state.params, state.batch_stats, state.ema)))
+    if not np.isfinite(norms).all():
+        raise Diverged(
+            f"The parameters after step {int(state.step)} are no usable numbers any more (their "
+            f"norm is {norms[0]}), so they were not saved; the checkpoints before are untouched. "
+            "Try a lower optim.lr or optim.clip=1."
+        )
+
+
+@jax.jit
+def _norms(trees):
+    return jnp.stack([jnp.float32(optax.tree.norm(tree)) for tree in trees if tree])
+
+
+def _evaluated(stored) -> dict[str, str]:
+    """{"params", "batch_stats"} -> where each is stored: among the averages where they are."""
+    return {kind: part if part in stored else kind for kind, part in AVERAGED.items()}
 
 
 def check_shapes(found_in: str, found: dict, expected: dict) -> None:
@@ -136,6 +172,7 @@ def _parts(state: TrainState) -> dict:
         "batch_stats": state.batch_stats,
         "opt_state": state.opt_state,
         "ema": state.ema,
+        "ema_batch_stats": state.ema_batch_stats,
     }
     return {name: tree for name, tree in parts.items() if jax.tree.leaves(tree)}
 

@@ -1,7 +1,6 @@
 """From a config to data, network and initial variables: what train and eval share."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+import tfds_builders
 from jaxsent import emotions, models, pretrained
 from jaxsent.console import console
 from jaxsent.data.batches import class_names, num_examples
 from jaxsent.errors import UserError
 from jaxsent.run import sharding
 from jaxsent.run.checkpoint import check_shapes, read_run
-from jaxsent.run.folder import network, read_config  # noqa: F401
+from jaxsent.run.folder import begun, network
 from tfds_builders.prepare import prepare
 
 
@@ -52,17 +52,20 @@ class Experiment:
         return emotions.polarity(self.detect_classes)
 
 
-def make(config, workdir: Path | None = None) -> Experiment:
-    """Finds or prepares the data and builds the network.
+def make(config, workdir: Path | None = None, training: bool = True) -> Experiment:
+    """Finds or prepares the data and builds the network; `config` gets what follows from both.
 
-    A run that began in `workdir` keeps the preprocessing that it began with.
+    A run that began in `workdir` keeps the preprocessing that it began with. What only `training`
+    needs is not asked of an evaluation.
 
     Raises:
       UserError: the data is not there, or the config contradicts itself or the data.
     """
     preprocessing = input_of(config, workdir)
     config.data.image_size = config.data.image_size or preprocessing.size
-    check(config)
+    check(config, training)
+    if training and not (workdir and begun(workdir)):
+        _check_start(config.init)
     builder = _prepared(config.data)
     for split in (config.data.train_split, config.data.validation_split, config.data.test_split):
         if split:
@@ -70,23 +73,42 @@ def make(config, workdir: Path | None = None) -> Experiment:
     own = class_names(builder)
     names = {"label": tuple(own), "polarity": emotions.POLARITY}
     classes = names[config.data.class_target]
+    if config.model.num_classes is None:
+        config.model.num_classes = len(classes)
     if config.model.num_classes != len(classes):
         raise UserError(
             f"model.num_classes={config.model.num_classes}, but {config.data.name} has "
             f"{len(classes)} classes as data.class_target={config.data.class_target} "
             f"({', '.join(classes)}); set model.num_classes={len(classes)}."
         )
-    model = network(config.model)
     detect_classes = _detect_classes(config, names[config.data.detect_target])
+    model = network(config.model)
     return Experiment(
         config, builder, model, sharding.mesh(), classes, detect_classes,
         preprocessing._replace(size=config.data.image_size),
     )  # fmt: skip
 
 
+def class_count(config) -> int:
+    """`config.data` -> K, as far as it is known before the set is prepared.
+
+    Raises:
+      UserError: the classes are those of the user's folders.
+    """
+    name = config.name.partition("/")[0]
+    classes = {
+        "polarity": emotions.POLARITY, "label": tfds_builders.builder_class(name).CARD.classes
+    }[config.class_target]  # fmt: skip
+    if not classes:
+        raise UserError(
+            f"{config.name}: the classes are those of its folders; set model.num_classes."
+        )
+    return len(classes)
+
+
 def input_of(config, workdir: Path | None) -> pretrained.Preprocessing:
     """The preprocessing that `config.input` sets, or else the run's, or else the weights' own."""
-    if workdir and (workdir / "config.json").is_file() and (workdir / "checkpoints").is_dir():
+    if workdir and begun(workdir):
         source = workdir
     else:
         source = config.init.weights or config.init.checkpoint
@@ -97,9 +119,12 @@ def input_of(config, workdir: Path | None) -> pretrained.Preprocessing:
     return expected._replace(**chosen)
 
 
-def check(config) -> None:
+def check(config, training: bool = True) -> None:
     """Raises UserError for values that no later step would explain as well."""
-    sharding.check_batch_size("train.batch_size", config.train.batch_size, config.train.accumulate)
+    if training:
+        sharding.check_batch_size(
+            "train.batch_size", config.train.batch_size, config.train.accumulate
+        )
     sharding.check_batch_size("eval.batch_size", config.eval.batch_size)
     choices = {
         "data.class_target": ("label", "polarity"),
@@ -115,17 +140,20 @@ def check(config) -> None:
     if config.loss.detect == "polarity" and config.data.detect_target != "polarity":
         raise UserError("loss.detect=polarity needs data.detect_target=polarity.")
     _check_map(config)
-    run = config.init.checkpoint
+    if config.eval.resize < config.data.image_size:
+        raise UserError(
+            f"eval.resize={config.eval.resize} is smaller than data.image_size="
+            f"{config.data.image_size}, which is cut from it; set it to at least that."
+        )
+
+
+def _check_start(init) -> None:
+    run = init.checkpoint
     if run and not (Path(run) / "checkpoints").is_dir():
         raise UserError(
             f"init.checkpoint={run}: expected a run folder with checkpoints/ in it. Train that "
             "first (the config's first lines say how), or start from weights with init.checkpoint= "
             "and init.weights=FILE."
-        )
-    if config.eval.resize < config.data.image_size:
-        raise UserError(
-            f"eval.resize={config.eval.resize} is smaller than data.image_size="
-            f"{config.data.image_size}, which is cut from it; set it to at least that."
         )
 
 
@@ -209,9 +237,12 @@ def _from_run(run: Path, scope: str, variables: dict) -> dict:
 
 def _detect_classes(config, target_names) -> tuple[str, ...]:
     """Names of the detection branch's classes, checked against what it learns from."""
-    wanted = config.model.detect_classes
     if "detect_classes" not in models.options(config.model.name):
         return ()
+    if config.model.detect_classes is None:
+        wsidnet = config.model.name == "wsidnet"  # its graph is of Mikels' emotions
+        config.model.detect_classes = len(emotions.MIKELS if wsidnet else target_names)
+    wanted = config.model.detect_classes
     if config.loss.detect == "polarity":
         graphs = {len(g): g for g in (emotions.MIKELS, emotions.EMOTIONROI, emotions.POLARITY)}
         if wanted in graphs:
@@ -230,21 +261,16 @@ def _detect_classes(config, target_names) -> tuple[str, ...]:
     return tuple(target_names)
 
 
-def write_config(experiment: Experiment, workdir: Path) -> None:
-    """config.json in `workdir`, which is made: with the preprocessing found, and the classes.
+def described(experiment: Experiment) -> dict:
+    """What config.json holds: the config with the preprocessing, the classes, and the data's size.
 
-    Raises:
-      UserError: the folder cannot be written.
+    "prepared" has (examples, bytes) of each split, by which other data of the same name are known.
     """
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        said = experiment.config.to_dict() | {
-            "input": experiment.preprocessing._asdict(),
-            "labels": {"classes": experiment.classes, "emotions": experiment.detect_classes},
-        }
-        text = json.dumps(said, indent=2, default=list)
-        (workdir / "config.json").write_text(text + "\n")
-    except OSError as error:
-        raise UserError(
-            f"workdir={workdir} cannot be written ({error.strerror}); choose another --workdir."
-        ) from None
+    splits = experiment.builder.info.splits
+    return experiment.config.to_dict() | {
+        "input": experiment.preprocessing._asdict(),
+        "labels": {"classes": experiment.classes, "emotions": experiment.detect_classes},
+        "prepared": {
+            name: (s.num_examples, int(s.num_bytes)) for name, s in sorted(splits.items())
+        },
+    }

@@ -4,6 +4,7 @@ Apart from experiment.py, since prediction does without data sets and what reads
 """
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,36 @@ from jaxsent import models
 from jaxsent.errors import UserError
 from jaxsent.models.inference import predict_step
 from jaxsent.pretrained import Preprocessing
+
+
+def create(run: Path) -> None:
+    """Makes a run's folder. Raises UserError where it cannot be written."""
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=run):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"workdir={run} cannot be written ({error.strerror}); choose another --workdir."
+        ) from None
+
+
+def begun(run: Path) -> bool:
+    """Whether a run has a checkpoint to go on from."""
+    folder = run / "checkpoints"
+    steps = folder.iterdir() if folder.is_dir() else ()
+    return (run / "config.json").is_file() and any(step.name.isdigit() for step in steps)
+
+
+def write_config(run: Path, config: dict) -> None:
+    """config.json, whole or as it was before. Raises UserError where it cannot be written."""
+    text = json.dumps(config, indent=2, default=list) + "\n"
+    try:
+        whole = run / "config.json.new"
+        whole.write_text(text)
+        whole.replace(run / "config.json")
+    except OSError as error:
+        raise UserError(f"{run}/config.json cannot be written ({error.strerror}).") from None
 
 
 def read_config(run: Path) -> dict:

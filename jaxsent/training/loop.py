@@ -3,6 +3,7 @@
 import math
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -12,7 +13,7 @@ from jaxsent.console import console
 from jaxsent.data.batches import num_examples, train_batches
 from jaxsent.errors import Diverged, UserError
 from jaxsent.evaluation import evaluate
-from jaxsent.run import experiment, sharding
+from jaxsent.run import changes, experiment, folder, history, sharding
 from jaxsent.run.checkpoint import Checkpoints
 from jaxsent.run.logbook import Logbook
 from jaxsent.run.state import TrainState
@@ -31,19 +32,25 @@ class Interrupted(Exception):
         self.signal = number
 
 
-def train(config, workdir: Path) -> dict:
+def train(config, workdir: Path, accept_changes: bool = False) -> dict:
     """Trains until done, then evaluates and writes the report. Resumes a run begun in `workdir`.
+
+    Args:
+      config: ConfigDict.
+      workdir: folder of the run; its config.json is what trained the weights that are there.
+      accept_changes: go on with a run though values of training differ, see changes.check.
 
     Returns:
       The results of the test split.
 
     Raises:
-      UserError: bad input; Diverged: a loss that is not finite.
+      UserError: bad input, or the run there is another; nothing of it was touched.
+      Diverged: a loss, gradient or parameters that are not finite.
       Interrupted: SIGINT or SIGTERM; the state is saved.
     """
+    folder.create(workdir)
     task = experiment.make(config, workdir)
-    experiment.write_config(task, workdir)
-    began = time.perf_counter()
+    settings = experiment.described(task)
     images = num_examples(task.builder, config.data.train_split)
     steps_per_epoch = images / config.train.batch_size
     total = config.train.steps or round(config.train.epochs * steps_per_epoch)
@@ -52,22 +59,31 @@ def train(config, workdir: Path) -> dict:
     everywhere = sharding.replicated(task.mesh)
 
     with Checkpoints(workdir / "checkpoints") as checkpoints:
-        last = checkpoints.last()
+        last, changed = checkpoints.last(), {}
         create = jax.jit(
             lambda v: TrainState.create(v, tx, config.train.ema > 0), out_shardings=everywhere
         )
         if last is None:
             state = create(experiment.initial_variables(task))
         else:
+            changed = changes.check(
+                workdir, folder.read_config(workdir), settings,
+                accept=accept_changes, step=last, total=total,
+            )  # fmt: skip
             state = checkpoints.restore(create(experiment.random_variables(task)), last)
         start = int(state.step)
         console.print(_summary(task, images, total, start, state))
+        if jax.process_index() == 0:
+            folder.write_config(workdir, settings)
         if start < total:
+            history.record(workdir, "train", from_step=start, to_step=total, changes=changed)
+            began = time.perf_counter()
             state = _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir)
+            seconds = round(time.perf_counter() - began, 1)
+            history.record(workdir, "trained", step=int(state.step), seconds=seconds)
         step = checkpoints.best() if config.data.validation_split else checkpoints.last()
         variables = checkpoints.variables(step, state.variables())
-    seconds = time.perf_counter() - began
-    return evaluate.evaluate(task, variables, workdir, step, train_seconds=seconds)
+    return evaluate.evaluate(task, variables, workdir, step)
 
 
 def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) -> TrainState:
@@ -95,7 +111,7 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
     )
     validate_every = max(round(config.train.validate_every * steps_per_epoch), 1)
     log = Logbook(workdir, start, total, config.train.batch_size, jax.process_index() > 0)
-    watch = Watch(log, config, steps_per_epoch)
+    watch = Watch(log, config, steps_per_epoch, checkpoints.discard)
     try:
         with StopSignal() as stop:
             for step, batch in zip(range(start + 1, total + 1), batches, strict=False):
@@ -143,10 +159,14 @@ def _check_labels(batch, task) -> None:
 
 
 class Watch:
-    """Reads metrics one step late, so that the device never waits; stops at a loss of NaN."""
+    """Reads metrics one step late, so that the device never waits; stops at a loss of NaN.
 
-    def __init__(self, log: Logbook, config, steps_per_epoch: float):
+    `discard` deletes the checkpoint of a step, as that whose parameters gave such a loss.
+    """
+
+    def __init__(self, log: Logbook, config, steps_per_epoch: float, discard: Callable):
         self.log, self.config, self.steps_per_epoch = log, config, steps_per_epoch
+        self.discard = discard
         self.pending, self.window = None, []
         self.restart_clock()
 
@@ -159,7 +179,7 @@ class Watch:
         """Waits for the pending metrics, checks and logs them.
 
         Raises:
-          Diverged: the loss is not finite.
+          Diverged: the loss or the gradient is not finite.
         """
         if self.pending is None:
             return
@@ -167,11 +187,15 @@ class Watch:
         self.pending = None
         metrics = {k: float(v) for k, v in jax.device_get(metrics).items()}
         if not math.isfinite(metrics["loss"]):
-            raise Diverged(
-                f"The loss is {metrics['loss']} at step {step}, learning rate "
-                f"{metrics['learning_rate']:.3g}; the checkpoint before it is untouched. Try a "
-                f"lower optim.lr or optim.clip=1. Images of this step: {', '.join(files)}."
-            )
+            self.discard(step - 1)  # whose parameters gave this loss
+        for name in ("loss", "gradient_norm"):
+            if not math.isfinite(metrics[name]):
+                raise Diverged(
+                    f"The {name.replace('_', ' ')} is {metrics[name]} at step {step}, learning "
+                    f"rate {metrics['learning_rate']:.3g}; the checkpoints from before are "
+                    "untouched. Try a lower optim.lr or optim.clip=1. Images of this step: "
+                    f"{', '.join(files)}."
+                )
         self.window.append(metrics)
         self.log.advance(step)
         if step % self.config.train.log_every == 0:

@@ -1,6 +1,7 @@
 """SGD as both papers use it: two learning rates, momentum, weight decay, a schedule."""
 
 import jax
+import jax.numpy as jnp
 import optax
 
 SCHEDULES = ("step", "cosine", "constant")
@@ -34,9 +35,9 @@ def schedule(config, steps_per_epoch: float, total_steps: int) -> optax.Schedule
         raise ValueError(
             f"optim.schedule={config.schedule!r}: expected one of {', '.join(SCHEDULES)}."
         )
-    if not warmup:
-        return factor
-    return optax.join_schedules([optax.linear_schedule(0.0, 1.0, warmup), factor], [warmup])
+    if warmup:
+        factor = optax.join_schedules([optax.linear_schedule(0.0, 1.0, warmup), factor], [warmup])
+    return lambda step: factor(jnp.float32(step))  # optax mixes counts and numbers
 
 
 def optimizer(config, factor: optax.Schedule, frozen: bool) -> optax.GradientTransformation:

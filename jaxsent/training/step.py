@@ -80,14 +80,17 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing):
         grads, batch_stats, metrics = accumulated(state, batch, key)
         updates, opt_state = tx.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        ema = state.ema
+        ema, ema_batch_stats = state.ema, state.ema_batch_stats
         if ema is not None:
-            ema = optax.incremental_update(params, ema, 1 - config.train.ema)
+            share = 1 - config.train.ema
+            ema = optax.incremental_update(params, ema, share)
+            ema_batch_stats = optax.incremental_update(batch_stats, ema_batch_stats, share)
         metrics["learning_rate"] = config.optim.lr * factor(state.step)
         metrics["gradient_norm"] = optax.tree.norm(grads)
         return state.replace(
             step=state.step + 1,
             params=params, batch_stats=batch_stats, opt_state=opt_state, ema=ema,
+            ema_batch_stats=ema_batch_stats,
         ), metrics  # fmt: skip
 
     return step

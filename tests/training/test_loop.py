@@ -6,16 +6,18 @@ import os
 import signal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxsent
 from jaxsent import models, pretrained
 from jaxsent.data import augment
 from jaxsent.errors import Diverged, UserError
 from jaxsent.evaluation import evaluate
 from jaxsent.pretrained import torch_writer
-from jaxsent.run import experiment, logbook
-from jaxsent.run.checkpoint import Checkpoints
+from jaxsent.run import experiment, folder, history, logbook
+from jaxsent.run.checkpoint import Checkpoints, read_run
 from jaxsent.training import loop, optim
 
 
@@ -75,8 +77,10 @@ def test_a_run_leaves_what_the_interface_promises(tiny_config, tmp_path):
 def test_a_resumed_run_equals_an_unbroken_one(
     number, tiny_config, tmp_path, signalled, monkeypatch
 ):
-    """Stopped in the middle of the first epoch of four steps, bit for bit."""
+    """Stopped in the middle of the first epoch of four steps, bit for bit, while the schedule
+    moves at each step and dropout draws."""
     tiny_config.train.ema = 0.9
+    tiny_config.optim.decay_every, tiny_config.optim.decay_rate = 0.25, 0.8
     loop.train(tiny_config, tmp_path / "unbroken")
     with signalled(2, number, monkeypatch), pytest.raises(loop.Interrupted) as stop:
         loop.train(tiny_config, tmp_path / "broken")
@@ -87,8 +91,10 @@ def test_a_resumed_run_equals_an_unbroken_one(
     expected, resumed = (parameters(tiny_config, tmp_path / n) for n in ("unbroken", "broken"))
     assert expected[0] == resumed[0] == 6
     jax.tree.map(np.testing.assert_array_equal, resumed[1], expected[1])
-    steps = [x["step"] for x in logbook.read(tmp_path / "broken" / "metrics.jsonl")]
+    lines = logbook.read(tmp_path / "broken" / "metrics.jsonl")
+    steps, rates = ([line[key] for line in lines] for key in ("step", "learning_rate"))
     assert steps == sorted(set(steps))
+    assert len(set(rates)) == len(rates)
 
 
 def test_a_finished_run_is_not_trained_again(tiny_config, tmp_path, monkeypatch):
@@ -110,21 +116,121 @@ def test_best_by_validation_is_kept_beside_the_last(tiny_config, tmp_path, monke
 
 def test_nan_stops_the_run_and_names_the_images(tiny_config, tmp_path):
     tiny_config.optim.lr = tiny_config.optim.backbone_lr = 1e30
-    tiny_config.train.checkpoint_every = 1
     with pytest.raises(Diverged, match=r"loss is (nan|inf) at step \d, learning rate") as error:
         loop.train(tiny_config, tmp_path)
     assert str(error.value).count("train/") == 16
-    _, variables = parameters(tiny_config, tmp_path)
-    assert all(np.isfinite(x).all() for x in jax.tree.leaves(variables))
+    assert not folder.begun(tmp_path)
 
 
-def test_another_model_does_not_fit_the_checkpoint(tiny_config, tmp_path):
+def test_parameters_that_blow_up_are_not_saved_over_good_ones(tiny_config, tmp_path):
+    """They are finite, up to 1e29, and so was the loss of the step that made them."""
+    tiny_config.train.checkpoint_every = 1
     loop.train(tiny_config, tmp_path)
-    before = sorted(p.name for p in (tmp_path / "checkpoints").rglob("*"))
-    tiny_config.data.class_target, tiny_config.model.num_classes = "polarity", 2
-    with pytest.raises(UserError, match=r"classifier/bias is \(8,\), expected \(2,\)"):
+    tiny_config.train.steps, tiny_config.optim.lr = 12, 1e30
+    with pytest.raises(Diverged, match=r"parameters after step 7 .* not saved"):
+        loop.train(tiny_config, tmp_path, accept_changes=True)
+    step, variables = parameters(tiny_config, tmp_path)
+    assert step == 6
+    assert all(np.abs(x).max() < 100 for x in jax.tree.leaves(variables))
+
+
+@pytest.mark.parametrize(("name", "left"), [("loss", [2]), ("gradient_norm", [2, 3])])
+def test_a_checkpoint_that_gave_an_infinite_loss_is_removed(
+    name, left, tiny_config, tmp_path, monkeypatch
+):
+    """The last two are kept; the loss of step 4 is that of the parameters saved at step 3."""
+    make = loop.train_step
+
+    def broken(*arguments):
+        step = make(*arguments)
+
+        def at_the_fourth(state, batch):
+            after, metrics = step(state, batch)
+            metrics[name] = jnp.where(state.step == 3, jnp.inf, metrics[name])
+            return after, metrics
+
+        return at_the_fourth
+
+    monkeypatch.setattr(loop, "train_step", broken)
+    tiny_config.train.checkpoint_every = 1
+    with pytest.raises(Diverged, match=f"{name.replace('_', ' ')} is inf at step 4"):
         loop.train(tiny_config, tmp_path)
-    assert sorted(p.name for p in (tmp_path / "checkpoints").rglob("*")) == before
+    assert sorted(int(p.name) for p in (tmp_path / "checkpoints").glob("[0-9]*")) == left
+
+
+def test_answers_that_are_no_numbers_are_no_result(tiny_config, tmp_path):
+    task = experiment.make(tiny_config)
+    variables = experiment.random_variables(task)
+    variables["params"]["classifier"]["bias"] *= np.nan
+    with pytest.raises(Diverged, match="answers on the split test are no numbers"):
+        evaluate.collect(task, variables)
+
+
+def snapshot(run):
+    """Names, sizes and times of a run's files."""
+    return {str(p): (p.stat().st_size, p.stat().st_mtime_ns) for p in run.rglob("*") if p.is_file()}
+
+
+def test_another_run_is_refused_and_nothing_is_touched(tiny_config, tmp_path):
+    loop.train(tiny_config, tmp_path)
+    before = snapshot(tmp_path)
+    for path, value, message in (
+        ("model.readout", "max", r"model\.readout +mean +max"),
+        ("data.class_target", "polarity", r"labels\.classes"),
+        ("optim.lr", 0.5, "finished at step 6; nothing would be trained"),
+        ("train.steps", 3, "finished at step 6; nothing would be trained"),
+        ("train.steps", 8, r"train\.steps +6 +8"),
+    ):
+        config = tiny_config.copy_and_resolve_references()
+        section, key = path.split(".")
+        config[section][key] = value
+        config.model.num_classes = None
+        with pytest.raises(UserError, match=message):
+            loop.train(config, tmp_path)
+        if path != "train.steps" or value == 8:
+            with pytest.raises(UserError, match=f"{key}|labels"):
+                evaluate.run(config, tmp_path)
+    assert snapshot(tmp_path) == before
+    predictor = jaxsent.load(tmp_path)  # a refused call had left config.json of another network
+    assert len(predictor.card.classes) == 8
+
+
+def test_what_is_changed_on_request_is_recorded(tiny_config, tmp_path):
+    loop.train(tiny_config, tmp_path)
+    tiny_config.train.steps, tiny_config.optim.lr = 8, 2e-3
+    loop.train(tiny_config, tmp_path, accept_changes=True)
+    stored = folder.read_config(tmp_path)
+    assert (stored["train"]["steps"], stored["optim"]["lr"]) == (8, 2e-3)
+    calls = [line for line in history.read(tmp_path) if line["call"] == "train"]
+    assert [call["from_step"] for call in calls] == [0, 6]
+    assert calls[1]["changes"] == {"train.steps": [6, 8], "optim.lr": [1e-3, 2e-3]}
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "2, see history.jsonl" in page
+
+
+def test_each_split_has_its_own_results(tiny_config, tmp_path):
+    loop.train(tiny_config, tmp_path)
+    before = snapshot(tmp_path / "report")
+    config = folder.read_config(tmp_path)
+    tiny_config.data.test_split = "train"
+    assert evaluate.run(tiny_config, tmp_path)["count"] == 64
+    assert (tmp_path / "report" / "train" / "index.html").is_file()
+    assert before.items() <= snapshot(tmp_path / "report").items()
+    assert folder.read_config(tmp_path) == config
+    last = history.read(tmp_path)[-1]
+    assert (last["call"], last["split"], last["step"]) == ("evaluate", "train", 6)
+    tiny_config.init.checkpoint = "gone"  # its start is not needed any more
+    with pytest.raises(UserError, match="init.checkpoint"):
+        evaluate.run(tiny_config, tmp_path)
+
+
+def test_the_number_of_classes_follows_from_the_data(tiny_config, tmp_path):
+    tiny_config.model.num_classes = tiny_config.model.detect_classes = None
+    task = experiment.make(tiny_config)
+    assert (task.config.model.num_classes, task.config.model.detect_classes) == (8, 8)
+    tiny_config.data.class_target, tiny_config.model.num_classes = "polarity", None
+    assert experiment.make(tiny_config).model.num_classes == 2
+    assert experiment.class_count(tiny_config.data) == 2
 
 
 def test_starting_from_another_run(tiny_config, tmp_path):
@@ -243,7 +349,7 @@ def test_lines_after_the_last_checkpoint_are_dropped(tiny_config, tmp_path):
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 4, "split": "train", "loss": 99.0}\n{"step": 6, "sp')
     tiny_config.train.steps = 4
-    loop.train(tiny_config, tmp_path)
+    loop.train(tiny_config, tmp_path, accept_changes=True)
     lines = logbook.read(tmp_path / "metrics.jsonl")
     assert [line["step"] for line in lines] == [2, 4]
     assert lines[-1]["loss"] < 99
@@ -259,7 +365,11 @@ def test_the_averaged_parameters_are_evaluated(tiny_config, tmp_path):
             plain, optim.optimizer(tiny_config.optim, lambda _: 1.0, False), True
         )
         state = checkpoints.restore(state, checkpoints.last())
-        evaluated = checkpoints.variables(checkpoints.last(), plain)["params"]
-    jax.tree.map(np.testing.assert_array_equal, evaluated, state.ema)
-    kernels = state.params["classifier"]["kernel"], evaluated["classifier"]["kernel"]
-    assert np.abs(kernels[0] - kernels[1]).max() > 0
+        evaluated = checkpoints.variables(checkpoints.last(), plain)
+    averages = {"params": state.ema, "batch_stats": state.ema_batch_stats}
+    jax.tree.map(np.testing.assert_array_equal, evaluated, averages)
+    device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    jax.tree.map(np.testing.assert_array_equal, read_run(tmp_path, device), averages)
+    for kind in ("params", "batch_stats"):
+        pairs = zip(jax.tree.leaves(getattr(state, kind)), jax.tree.leaves(evaluated[kind]))
+        assert max(np.abs(a - b).max() for a, b in pairs) > 0

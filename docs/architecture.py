@@ -78,6 +78,13 @@ PARTS = [
                 )
             ],
             [Stop("data.augment", photograph="decoded inside a box, resized, mirrored")],
+            [
+                Stop(
+                    "data.elements",
+                    "one element: (S, S, 3) and maps cut like it",
+                    "label, polarity",
+                )
+            ],
             [Stop("data.batches", "image (b, S, S, 3) uint8", "label, polarity (b,)")],
         ],
     ),

@@ -20,7 +20,7 @@ DOCS = ROOT / "docs"
 NOTEBOOK = ROOT / "notebooks" / "jaxsent.ipynb"
 PAGES = sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
 QUICK = {"configuration.md", "method.md", "metrics.md"}
-ELSEWHERE = {"serve.md": "tests/app/test_app.py starts the server and asks it"}
+ELSEWHERE = {"serve.md": "tests/app/test_serve.py starts the server and asks it"}
 CHECKOUT = ("run.py", "configs", "jaxsent", "tfds_builders", "tests", "benchmarks",
             "pyproject.toml")  # fmt: skip
 RUNNABLE = ("sh", "python")

@@ -15,12 +15,9 @@ import cv2
 import grain
 import numpy as np
 
-from jaxsent.data import augment
-from jaxsent.data.records import Kept, source, text
+from jaxsent.data.elements import EvalElement, TrainElement
+from jaxsent.data.records import Kept, source
 from jaxsent.errors import UserError
-
-POINTS = frozenset({"fixations"})
-"""Maps of single pixels, which a resize must neither blend nor lose."""
 
 MALLOPT = ((-3, 32 << 20), (-1, 256 << 20), (-2, 16 << 20))
 """glibc's M_MMAP_THRESHOLD, M_TRIM_THRESHOLD and M_TOP_PAD in bytes (malloc.h, mallopt(3))."""
@@ -76,10 +73,10 @@ def train_batches(
             f"{builder.info.full_name}: the split {split} is empty; nothing to train on"
         )
     _check_maps(builder, maps)
-    example = _TrainExample(image_size, scale, ratio, flip, enlarging, maps)
+    cut = TrainElement(image_size, scale, ratio, flip, enlarging, maps)
     rows = range(process_index, batch_size, process_count)
     kept = Kept(source(builder, split), int(keep * 2**30) // max(workers, 1))
-    batches = _TrainBatches(kept, example, seed, batch_size, rows)
+    batches = _TrainBatches(kept, cut, seed, batch_size, rows)
     return _iterate(grain.MapDataset.source(batches)[start_step:], workers)
 
 
@@ -112,8 +109,8 @@ def eval_batches(
     _check_maps(builder, maps)
     count = num_examples(builder, split)
     rows = _Rows(source(builder, split) if count else None, count, batch_size, local, process_index)
-    example = _EvalExample(image_size, resize, ten_crop, maps, enlarging)
-    return _iterate(grain.MapDataset.source(rows).map(example).batch(local), workers)
+    cut = EvalElement(image_size, resize, ten_crop, maps, enlarging)
+    return _iterate(grain.MapDataset.source(rows).map(cut).batch(local), workers)
 
 
 def _local_batch(batch_size: int, process_count: int) -> int:
@@ -163,7 +160,7 @@ class _TrainBatches:
     """
 
     source: Kept
-    example: "_TrainExample"
+    cut: TrainElement
     seed: int
     batch_size: int
     rows: range
@@ -179,7 +176,7 @@ class _TrainBatches:
         """The randomness hangs on the position in the whole sequence, whoever works it out."""
         epoch, i = divmod(position, len(self.source))
         raw = self.source[int(_order(len(self.source), self.seed, epoch)[i])]
-        return self.example(raw, np.random.default_rng((self.seed, 1, position)))
+        return self.cut(raw, np.random.default_rng((self.seed, 1, position)))
 
 
 def _stacked(elements, count: int) -> dict:
@@ -200,84 +197,6 @@ def _stacked(elements, count: int) -> dict:
 def _order(count: int, seed: int, epoch: int) -> np.ndarray:
     """The order of an epoch."""
     return np.random.default_rng((seed, 0, epoch)).permutation(count)
-
-
-@dataclasses.dataclass(frozen=True)
-class _TrainExample:
-    image_size: int
-    scale: tuple[float, float]
-    ratio: tuple[float, float]
-    flip: float
-    enlarging: str
-    maps: tuple[str, ...]
-
-    def __call__(self, raw, rng):
-        size = self.image_size
-
-        def choose(height, width):
-            return augment.random_crop_box(height, width, rng, self.scale, self.ratio)
-
-        file = text(raw["file"])
-        part, box, shape = augment.decode_crop(raw["image"], choose, size, file, raw.get("pixels"))
-        parts = {"image": augment.resize(part, size, size, self.enlarging)}
-        for name in self.maps:
-            resize = augment.resize_points if name in POINTS else augment.resize
-            parts[name] = resize(augment.crop(_map(raw, name, shape), box), size, size)
-        if rng.random() < self.flip:
-            parts = {name: augment.flip(part) for name, part in parts.items()}
-        return _element(raw, parts.pop("image")) | parts
-
-
-@dataclasses.dataclass(frozen=True)
-class _EvalExample:
-    image_size: int
-    resize: int
-    ten_crop: bool
-    maps: tuple[str, ...]
-    enlarging: str
-
-    def __call__(self, row):
-        (raw,) = row
-        size = self.image_size
-        if raw is None:
-            return self._padding()
-        image = augment.decode(raw["image"], text(raw["file"]))
-        maps = {name: _map(raw, name, image.shape) for name in self.maps}
-        image = augment.resize_shorter(image, self.resize, self.enlarging)
-        cut = augment.five_crops if self.ten_crop else augment.centre_crop
-        element = _element(raw, cut(image, size))
-        for name, whole in maps.items():
-            resize = augment.resize_points if name in POINTS else augment.resize
-            element[name] = augment.centre_crop(resize(whole, *image.shape[:2]), size)
-        return element
-
-    def _padding(self):
-        size = self.image_size
-        shape = (5, size, size, 3) if self.ten_crop else (size, size, 3)
-        blank = {"label": 0, "polarity": 0, "file": b""}
-        element = _element(blank, np.zeros(shape, np.uint8), mask=False)
-        return element | {name: np.zeros((size, size), np.uint8) for name in self.maps}
-
-
-def _map(raw, name: str, shape) -> np.ndarray:
-    """A grey map of an example, of its image's (H, W)."""
-    found = augment.decode_region(raw[name], text(raw["file"]))
-    if found.shape != shape[:2]:
-        raise UserError(
-            f"{text(raw['file'])}: its {name} is {found.shape} and the image {shape[:2]}; "
-            "prepare the set again"
-        )
-    return found
-
-
-def _element(raw, image: np.ndarray, mask: bool = True) -> dict:
-    return {
-        "image": image,
-        "label": np.int32(raw["label"]),
-        "polarity": np.int32(raw["polarity"]),
-        "mask": np.bool_(mask),
-        "file": np.str_(text(raw["file"])),
-    }
 
 
 def _iterate(batches: grain.MapDataset, workers: int):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxsent.metrics import HIGHER_IS_BETTER, average_rank
-from jaxsent.paper.tables import Cell, Run, Table
+from jaxsent.paper.table import Cell, Run, Table
 
 AVERAGE = "AVG"
 

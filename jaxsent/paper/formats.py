@@ -4,7 +4,7 @@ import csv
 import io
 
 from jaxsent.paper.fill import Filled
-from jaxsent.paper.tables import Table
+from jaxsent.paper.table import Table
 
 EMPTY = "–"
 LINES = ("paper", "ours", "difference", "95 %")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from jaxsent.errors import UserError
 from jaxsent.paper.fill import fill, results
-from jaxsent.paper.tables import Run, Table
+from jaxsent.paper.table import Run, Table
 
 
 class Sources(NamedTuple):

@@ -5,81 +5,8 @@ survived (70.07 and 68.51 % on FI, recall 0.60, the shares of Fig. 12). Accuraci
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
-
-class Run(NamedTuple):
-    """A run that fills a cell, or a part of one.
-
-    Attributes:
-      name: of its folder.
-      config: FILE.py or FILE.py:PART in configs/; for colour histograms the set's name.
-      options: config keys on the command line.
-      weights: the backbone whose ImageNet weights it starts from, "" for what the config says.
-      needs: a run that it starts from.
-      histograms: gch or lch, with an SVM instead of a network.
-    """
-
-    name: str
-    config: str
-    options: tuple[str, ...] = ()
-    weights: str = ""
-    needs: "Run | None" = None
-    histograms: str = ""
-
-    @property
-    def data(self) -> str:
-        """The set: what the config's name ends in, or its part, as in wildcat.py:emod."""
-        if self.histograms:
-            return self.config.partition("/")[0]
-        stem, _, part = self.config.partition(".py")
-        return stem.partition("_")[2] or part.removeprefix(":") or "fi"
-
-
-class Cell(NamedTuple):
-    """One number: where it stands, what the paper has, what ours is.
-
-    Attributes:
-      row, column: as in the paper.
-      paper: its number, None where it is not known.
-      runs: whose mean is ours; none where we have no such method.
-      measure: path into results.json; the first that a run has counts.
-    """
-
-    row: str
-    column: str
-    paper: float | None
-    runs: tuple[Run, ...] = ()
-    measure: tuple[str, ...] = ("accuracy",)
-
-
-class Table(NamedTuple):
-    """A table of a paper.
-
-    Attributes:
-      name: as typed.
-      title: what it shows and where it stands.
-      cells: row by row.
-      unit: "%" where the numbers are shares shown as percentages.
-      ranked: with a last column AVG, the mean rank over the others (WSCNet, Table V).
-    """
-
-    name: str
-    title: str
-    cells: tuple[Cell, ...]
-    unit: str = "%"
-    ranked: bool = False
-
-    @property
-    def rows(self) -> list[str]:
-        """Names of the rows, in order."""
-        return list(dict.fromkeys(cell.row for cell in self.cells))
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the columns, in order."""
-        return list(dict.fromkeys(cell.column for cell in self.cells))
-
+from jaxsent.paper.table import Cell, Run, Table
 
 SETS = {
     "FI": ("fi", ""),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jaxsent import commands
-from jaxsent.commands import completion, examine
+from jaxsent.commands import completion, examine, installation
 
 ROOT = Path(__file__).parents[2]
 WORKS = {"failed": {}, "cache": None, "sum": 8.0,
@@ -31,7 +31,7 @@ def call(monkeypatch, capsys):
 @pytest.fixture
 def works(monkeypatch, tmp_path):
     """A machine where JAX works, with a home that is empty."""
-    monkeypatch.setattr(examine, "_probe", lambda: dict(WORKS))
+    monkeypatch.setattr(examine, "probe", lambda: dict(WORKS))
     for name in ("HF_HOME", "HF_HUB_CACHE", "TORCH_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -87,20 +87,20 @@ def test_weights_of_others(works):
     ],
 )
 def test_a_core_that_does_not_work(call, works, monkeypatch, probe, advice):
-    monkeypatch.setattr(examine, "_probe", lambda: probe)
+    monkeypatch.setattr(examine, "probe", lambda: probe)
     status, said = call("doctor")
     assert status == 1
     assert advice in said.split("what to do")[1]
 
 
 def test_a_device_that_hangs(monkeypatch):
-    monkeypatch.setattr(examine, "SECONDS", 0.01)
-    assert "did not answer" in examine._probe()["error"]
+    monkeypatch.setattr(installation, "SECONDS", 0.01)
+    assert "did not answer" in installation.probe()["error"]
 
 
 def test_a_device_that_aborts(monkeypatch):
-    monkeypatch.setattr(examine, "PROBE", "import os; os.abort()")
-    assert "ended with status -6" in examine._probe()["error"]
+    monkeypatch.setattr(installation, "PROBE", "import os; os.abort()")
+    assert "ended with status -6" in installation.probe()["error"]
 
 
 @pytest.mark.parametrize("part", ["core", "devices", "extras", "data", "weights", "cache",
@@ -118,8 +118,8 @@ def test_no_exception_escapes(call, works, monkeypatch, part):
 
 
 def test_accelerators_that_jax_does_not_see(monkeypatch, tmp_path):
-    monkeypatch.setattr(examine, "GPU_FILES", (str(tmp_path),))
-    assert "pip install -e '.[gpu]'" in examine.devices(WORKS)["advice"][0]
+    monkeypatch.setattr(installation, "GPU_FILES", (str(tmp_path),))
+    assert "pip install -e '.[gpu]'" in installation.devices(WORKS)["advice"][0]
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
@@ -131,7 +131,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 def test_every_extra_says_what_it_is_for():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert set(project["optional-dependencies"]) <= examine.EXTRAS.keys()
+    assert set(project["optional-dependencies"]) <= installation.EXTRAS.keys()
 
 
 def test_every_option_has_help():

@@ -1,38 +1,24 @@
-"""Preparing and batching, on the tiny configuration of emoji_scenes."""
+"""Batches of the tiny configuration of emoji_scenes."""
 
-import os
 import pickle
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
-import cv2
 import numpy as np
 import pytest
 
 from jaxsent.data import augment, batches, records
-from jaxsent.data.batches import class_names, eval_batches, num_examples, train_batches
+from jaxsent.data.batches import eval_batches, train_batches
 from jaxsent.errors import UserError
-from tfds_builders.emoji_scenes import emoji_scenes_dataset_builder as emoji
 from tfds_builders.prepare import prepare
 
 TRAIN = dict(batch_size=12, image_size=40, seed=3)
-MAPS = ("region", "fixations")
 EMPTY = SimpleNamespace(info=SimpleNamespace(full_name="empty", features={}))
 EVAL = dict(batch_size=12, image_size=40, resize=48)
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    """A folder with emoji_scenes/tiny, and the builder."""
-    folder = tmp_path_factory.mktemp("tfds")
-    return folder, prepare("emoji_scenes", "tiny", folder)
-
-
 @pytest.fixture
 def builder(prepared):
-    return prepared[1]
+    return prepare("emoji_scenes", "tiny", prepared)
 
 
 def take(batches, count):
@@ -162,41 +148,7 @@ def test_batch_that_does_not_divide(builder):
         train_batches(builder, "train", **TRAIN | {"batch_size": 30}, process_count=8)
 
 
-def coordinates():
-    """An example whose region is the image's first channel, with a point at its brightest."""
-    rows, columns = np.indices((60, 90), dtype=np.uint8)
-    image = np.stack([2 * columns, 3 * rows, rows], -1)
-
-    def png(array):
-        return cv2.imencode(".png", array)[1].tobytes()
-
-    points = np.zeros((60, 90), np.uint8)
-    points[::10, ::10] = 255
-    maps = {"region": png(image[..., 0]), "fixations": png(points)}
-    return {"image": png(image[..., ::-1]), "file": b"a.png", "label": 0, "polarity": 0} | maps
-
-
-@pytest.mark.parametrize("flip", [0.0, 1.0])
-def test_maps_are_cut_and_mirrored_with_their_image(flip):
-    example = batches._TrainExample(32, (0.1, 1.0), (0.75, 1.33), flip, "bilinear", MAPS)
-    for seed in range(20):
-        found = example(coordinates(), np.random.default_rng(seed))
-        red = found["image"][..., 0].astype(int)
-        np.testing.assert_array_equal(red, found["region"])
-        assert (np.diff(red.mean(0)) <= 0).all() == bool(flip)
-        for y, x in np.argwhere(found["fixations"]):
-            column, row = red[y, x] / 2, found["image"][y, x, 1] / 3
-            assert abs(column - 10 * round(column / 10)) < 3
-            assert abs(row - 10 * round(row / 10)) < 3
-
-
-def test_maps_follow_the_centre_crop():
-    found = batches._EvalExample(40, 48, False, MAPS, "bilinear")((coordinates(),))
-    np.testing.assert_array_equal(found["image"][..., 0], found["region"])
-    assert found["fixations"].any()
-    wrong = coordinates() | {"region": cv2.imencode(".png", np.zeros((4, 5)))[1].tobytes()}
-    with pytest.raises(UserError, match=r"a.png: its region is \(4, 5\) and the image \(60, 90\)"):
-        batches._EvalExample(40, 48, False, MAPS, "bilinear")((wrong,))
+def test_a_map_that_the_set_lacks():
     with pytest.raises(UserError, match="has no fixations; it has"):
         batches._check_maps(EMPTY, ("fixations",))
 
@@ -270,97 +222,3 @@ def test_region_follows_the_centre_crop(builder):
 def test_crop_larger_than_the_resized_image(builder):
     with pytest.raises(UserError, match=r"resize=32 is below image_size=40"):
         eval_batches(builder, "test", batch_size=4, image_size=40, resize=32)
-
-
-# Preparing ------------------------------------------------------------------------------------
-
-
-def test_prepared_set_is_read_not_built(prepared, monkeypatch):
-    monkeypatch.setattr(emoji.Builder, "_generate_examples", None)
-    again = prepare("emoji_scenes", "tiny", prepared[0])
-    assert num_examples(again, "train") == 64
-    assert num_examples(again, "test") == 32
-    assert class_names(again)[0] == "amusement"
-
-
-def test_unknown_configuration(tmp_path):
-    with pytest.raises(UserError, match=r"emoji_scenes has no configuration huge; it has"):
-        prepare("emoji_scenes", "huge", tmp_path)
-
-
-def test_unknown_set_suggests_a_name(tmp_path):
-    with pytest.raises(UserError, match=r"did you mean emoji_scenes?"):
-        prepare("emoji_scene", None, tmp_path)
-
-
-@pytest.mark.parametrize("source", [None, "nowhere", "."])
-def test_without_a_source_says_what_is_needed(source, tmp_path):
-    with pytest.raises(UserError) as error:
-        prepare("oasis", "fold1", tmp_path / "out", source and tmp_path / source)
-    for text in ("OASIS.csv", "images/", "make demo", "osf.io", str(tmp_path)):
-        assert text in str(error.value)
-    assert not (tmp_path / "out").exists()
-
-
-def test_unwritable_folder(tmp_path):
-    file = tmp_path / "file"
-    file.write_text("not a folder")
-    with pytest.raises(UserError, match=r"cannot write there"):
-        prepare("emoji_scenes", "tiny", file)
-    with pytest.raises(UserError, match=r"cannot write there"):
-        prepare("emoji_scenes", "tiny", file / "below")
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_folder_without_permission(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(UserError, match=r"cannot write there"):
-        prepare("emoji_scenes", "tiny", tmp_path)
-
-
-def test_failed_build_leaves_nothing(tmp_path, monkeypatch):
-    whole = emoji.Builder._generate_examples
-
-    def fails(self, split):
-        yield from whole(self, split)
-        if split == "test":
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(emoji.Builder, "_generate_examples", fails)
-    with pytest.raises(KeyboardInterrupt):
-        prepare("emoji_scenes", "tiny", tmp_path)
-    assert not list(tmp_path.glob("emoji_scenes/tiny/*"))
-    monkeypatch.undo()
-    assert num_examples(prepare("emoji_scenes", "tiny", tmp_path), "test") == 32
-
-
-def test_killed_build_is_built_again(tmp_path):
-    """SIGKILL amid the second split: what is left does not pass for a set."""
-    script = f"""
-import time
-from jaxsent.data.batches import class_names, eval_batches, num_examples, train_batches
-from tfds_builders.prepare import prepare
-from jaxsent.data import batches
-from tfds_builders.emoji_scenes import emoji_scenes_dataset_builder as emoji
-whole = emoji.Builder._generate_examples
-def stalls(self, split):
-    yield from whole(self, split)
-    if split == "test":
-        print("stalled", flush=True, file=__import__("sys").stderr)
-        time.sleep(60)
-emoji.Builder._generate_examples = stalls
-prepare("emoji_scenes", "tiny", {str(tmp_path)!r})
-"""
-    root = str(Path(__file__).parents[2])
-    with subprocess.Popen(
-        [sys.executable, "-c", script],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": root},
-    ) as process:
-        assert any("stalled" in line for line in process.stderr)
-        process.kill()
-    left = [p.name for p in (tmp_path / "emoji_scenes" / "tiny").iterdir()]
-    assert left
-    assert all(name.startswith("incomplete.") for name in left)
-    assert num_examples(prepare("emoji_scenes", "tiny", tmp_path), "train") == 64

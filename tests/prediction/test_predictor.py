@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tracemalloc
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 import jaxsent
 from jaxsent import commands
 from jaxsent.errors import UserError
+from jaxsent.prediction.predictor import Card, Predictor
 from jaxsent.training import loop
 from tfds_builders.prepare import prepare
 
@@ -196,3 +198,25 @@ def test_maps_and_a_contact_sheet(run, photos, tmp_path, monkeypatch, capsys):
 def test_no_run(tmp_path):
     with pytest.raises(UserError, match=r"expected a run's folder with config.json"):
         jaxsent.load(tmp_path)
+
+
+def test_streams_are_of_constant_memory():
+    """10,000 photographs through a network that does nothing: no more than two batches are held."""
+    photo = np.zeros((48, 64, 3), np.uint8)
+    sizes = set()
+
+    def network(images):
+        sizes.add(len(images))
+        return {"class_probabilities": np.full((len(images), 2), 0.5, np.float32)}
+
+    predictor = Predictor(Card(("a", "b"), (), 32, 32, "bilinear"), network)
+    tracemalloc.start()
+    peaks = []
+    for count, _ in enumerate(predictor.stream(photo.copy() for _ in range(10_000)), 1):  # noqa: B007
+        if count in (1_000, 10_000):
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.reset_peak()
+    tracemalloc.stop()
+    assert (count, sizes) == (10_000, {32})
+    assert peaks[1] < 1.5 * peaks[0]
+    assert peaks[1] < 8 * 32 * photo.nbytes

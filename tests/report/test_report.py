@@ -11,139 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxsent import metrics
-from jaxsent.emotions import MIKELS, polarity
+from jaxsent.emotions import MIKELS
 from jaxsent.metrics import resize_map
 from jaxsent.report import Example, overlay, write_report
-from jaxsent.report.charts import line_chart, thin, ticks
 from jaxsent.report.page import plain
-from jaxsent.report.words import THIN, duration, summary
+from jaxsent.report.words import THIN
+from tests.report.sample import sample
 
-SIDE = 224
 VOID = {"meta", "img", "br", "link", "input", "hr"}
-
-
-def scene(rng):
-    """(S, S, 3) uint8 and (S, S) uint8: one bright disc before a dim gradient, and its mask."""
-    y, x = np.mgrid[:SIDE, :SIDE] / SIDE
-    dim = np.stack([60 + 70 * x, 80 + 60 * y, 110 + 40 * x * y], axis=-1)
-    image = np.ascontiguousarray(dim.astype(np.uint8))
-    region = np.zeros((SIDE, SIDE), np.uint8)
-    centre = tuple(int(v) for v in rng.integers(60, SIDE - 60, 2))
-    radius = int(rng.integers(24, 56))
-    colour = tuple(int(v) for v in rng.integers(120, 255, 3))
-    cv2.circle(image, centre, radius, colour, -1, cv2.LINE_AA)
-    cv2.circle(region, centre, radius, 255, -1, cv2.LINE_AA)
-    return image, region
-
-
-def sample(count=300, shown=8, seed=0) -> dict:
-    """The arguments of `write_report` for a made-up run of eight emotions."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 8, count)
-    logits = rng.normal(size=(count, 8)) + 2.2 * np.eye(8)[labels]
-    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    results = metrics.classification_scores(probabilities, labels, polarities=polarity(MIKELS))
-    rows, boxes, noise, examples = [], [], [], []
-    for i in range(60):
-        image, region = scene(rng)
-        small = cv2.resize(region, (14, 14), interpolation=cv2.INTER_AREA) / 255
-        shifted = np.roll(small, rng.integers(-2, 3, 2), axis=(0, 1))
-        map = cv2.GaussianBlur(shifted, (0, 0), 0.8) + 0.08 * rng.random((14, 14))
-        rows.append(metrics.detection_row(map, region))
-        boxes.append(metrics.detection_row(metrics.centre_box(region.shape), region))
-        noise.append(metrics.detection_row(metrics.random_map(region.shape, rng), region))
-        predicted = int(probabilities[i].argmax())
-        class_maps = map[..., None] * logits[i] / 4
-        kind = ("best" if predicted == labels[i] else "worst") if i % 4 else "random"
-        if [e.kind for e in examples].count(kind) < shown:
-            examples.append(
-                Example(
-                    image=image,
-                    sentiment_map=map,
-                    class_maps=class_maps,
-                    region=region,
-                    label=MIKELS[labels[i]],
-                    prediction=MIKELS[predicted],
-                    probability=float(probabilities[i].max()),
-                    probabilities=probabilities[i],
-                    file=f"{MIKELS[labels[i]]}/scene_{i:05d}.png",
-                    kind=kind,
-                )
-            )
-    results |= {
-        "ece": metrics.expected_calibration_error(probabilities, labels),
-        "reliability": metrics.reliability(probabilities, labels),
-        "attention": {
-            "auc_judd": 0.71,
-            "auc_borji": 0.69,
-            "cc": 0.41,
-            "sim": 0.39,
-            "emd": 2.1,
-            "kl": 1.02,
-            "count": 62,
-            "no_fixation": 2,
-            "baselines": {
-                "random": {
-                    "auc_judd": 0.5,
-                    "auc_borji": 0.5,
-                    "cc": 0.0,
-                    "sim": 0.2,
-                    "emd": 4.5,
-                    "kl": 2.2,
-                }
-            },
-        },
-        "model": "wsidnet",
-        "data": "emoji_scenes",
-        "split": "test",
-        "classes": list(MIKELS),
-        "detect_classes": list(MIKELS),
-        "ten_crop_accuracy": 0.9267,
-        "ten_crop_accuracy_interval": [0.897, 0.953],
-        "detection_accuracy": 0.874,
-        "loss": 0.3127,
-        "step": 4000,
-        "seconds": 3725.0,
-        "sentiment_map": metrics.summarise_detection(rows)
-        | {
-            "cases_by_class": metrics.cases_by_class(rows, labels[:60], 8),
-            "baselines": {
-                "centre_box": metrics.summarise_detection(boxes),
-                "random": metrics.summarise_detection(noise),
-            },
-        },
-    }
-    curves = []
-    for step in range(10, 4001, 10):
-        wave = float(rng.normal() * 0.05)
-        curves.append(
-            {
-                "step": step,
-                "split": "train",
-                "loss": 2.1 * float(np.exp(-step / 900)) + 0.12 + wave * 0.8,
-                "accuracy": 0.97 - 0.85 * float(np.exp(-step / 700)) + wave * 0.4,
-                "learning_rate": 1e-3 * (1 + float(np.cos(np.pi * step / 4000))) / 2,
-                "images_per_second": 410.0,
-            }
-        )
-        if step % 250 == 0:
-            loss = 1.8 * float(np.exp(-step / 1000)) + 0.31
-            shown_accuracy = 0.92 - 0.8 * float(np.exp(-step / 800))
-            curves.append({"step": step, "split": "test", "loss": loss, "accuracy": shown_accuracy})
-    return {
-        "title": "WSIDNet on emoji scenes",
-        "results": results,
-        "curves": curves,
-        "examples": examples,
-        "config": {"seed": 0, "model": {"name": "wsidnet"}, "train": {"batch_size": 32}},
-        "environment": {
-            "command": "python run.py --config configs/wsidnet_emoji.py --workdir runs/emoji",
-            "jax": "0.10.2",
-            "device": "NVIDIA H100 80GB HBM3",
-            "git_commit": "0123456789abcdef",
-        },
-    }
 
 
 class Page(HTMLParser):
@@ -340,47 +215,6 @@ def test_pictures_on_the_page_are_readable_jpegs(page):
     for uri in uris[:5]:
         image = cv2.imdecode(np.frombuffer(base64.b64decode(uri), np.uint8), cv2.IMREAD_COLOR)
         assert image is not None and image.shape[1] <= 320
-
-
-@pytest.mark.parametrize(
-    ("largest", "expected"),
-    [(1.0, [0, 0.25, 0.5, 0.75, 1]), (4000, [0, 1000, 2000, 3000, 4000]), (0.0, [0, 1])],
-)
-def test_ticks_are_round_and_reach_the_largest(largest, expected):
-    np.testing.assert_allclose(ticks(largest, 4), expected)
-
-
-def test_ticks_cover_any_scale():
-    for largest in 10 ** np.random.default_rng(0).uniform(-6, 7, 200):
-        found = ticks(float(largest), 4)
-        assert found[-1] >= largest * (1 - 1e-9) and 2 <= len(found) <= 6
-
-
-def test_charts_keep_the_last_value_and_skip_what_is_not_finite():
-    points = [(float(i), float(i)) for i in range(10_000)]
-    assert len(thin(points)) <= 240 and thin(points)[-1] == points[-1]
-    assert line_chart({"train": [(1, float("nan"))]}, "x") == ""
-    svg = line_chart({"train": [(0, 0.0)], "test": [(0, 0.0)]}, "a < b")
-    assert "NaN" not in svg and "a &lt; b" in svg
-
-
-def test_summary_speaks_of_the_split_and_the_chance():
-    results = {"model": "wsidnet", "accuracy": 0.912, "accuracy_interval": [0.887, 0.933],
-               "count": 600, "classes": list(MIKELS), "split": "test"}  # fmt: skip
-    assert summary(results).replace(THIN, " ") == (
-        "WSIDNet names the right one of 8 emotions for 91.2 % of 600 test images it has never seen "
-        "(95 % interval 88.7–93.3 %; guessing gives 12.5 %)."
-    )
-    both = {
-        "accuracy": 0.8,
-        "classes": ["negative", "positive"],
-        "majority": 0.65,
-        "split": "train",
-    }
-    text = summary(both)
-    assert "tells positive from negative" in text and "never seen" not in text
-    assert "always naming the most frequent class gives 65.0" in text
-    assert [duration(s) for s in (4.2, 75, 3725)] == ["4.2 s", "1 min", "1 h 2 min"]
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

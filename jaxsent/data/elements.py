@@ -1,0 +1,114 @@
+"""From one stored example to one element of a batch: decoded, cut to size, maps along with it."""
+
+import dataclasses
+
+import numpy as np
+
+from jaxsent.data import augment
+from jaxsent.data.records import text
+from jaxsent.errors import UserError
+
+POINTS = frozenset({"fixations"})
+"""Maps of single pixels, which a resize must neither blend nor lose."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainElement:
+    """A random crop, mirrored with the probability `flip`, and the maps cut along with it.
+
+    Attributes:
+      image_size: S, pixels of the side.
+      scale, ratio: of the crop (augment.random_crop_box).
+      enlarging: the interpolation of augment.resize.
+      maps: features of the set that are maps.
+    """
+
+    image_size: int
+    scale: tuple[float, float]
+    ratio: tuple[float, float]
+    flip: float
+    enlarging: str
+    maps: tuple[str, ...]
+
+    def __call__(self, raw: dict, rng: np.random.Generator) -> dict:
+        """A stored example -> image (S, S, 3), each map (S, S), label, polarity, mask and file.
+
+        Raises:
+          UserError: a file does not decode, or a map is not of its image's size.
+        """
+        size = self.image_size
+
+        def choose(height, width):
+            return augment.random_crop_box(height, width, rng, self.scale, self.ratio)
+
+        file = text(raw["file"])
+        part, box, shape = augment.decode_crop(raw["image"], choose, size, file, raw.get("pixels"))
+        parts = {"image": augment.resize(part, size, size, self.enlarging)}
+        for name in self.maps:
+            resize = augment.resize_points if name in POINTS else augment.resize
+            parts[name] = resize(augment.crop(_map(raw, name, shape), box), size, size)
+        if rng.random() < self.flip:
+            parts = {name: augment.flip(part) for name, part in parts.items()}
+        return _element(raw, parts.pop("image")) | parts
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalElement:
+    """The centre of an image whose shorter side is `resize`, or five crops; its maps likewise.
+
+    Attributes are those of TrainElement; with `ten_crop` the image is (5, S, S, 3), centre last.
+    """
+
+    image_size: int
+    resize: int
+    ten_crop: bool
+    maps: tuple[str, ...]
+    enlarging: str
+
+    def __call__(self, row: tuple[dict | None]) -> dict:
+        """(stored example,) -> its element; (None,) -> one of zeros whose mask is False.
+
+        Raises:
+          UserError: as TrainElement.
+        """
+        (raw,) = row
+        size = self.image_size
+        if raw is None:
+            return self._padding()
+        image = augment.decode(raw["image"], text(raw["file"]))
+        maps = {name: _map(raw, name, image.shape) for name in self.maps}
+        image = augment.resize_shorter(image, self.resize, self.enlarging)
+        cut = augment.five_crops if self.ten_crop else augment.centre_crop
+        element = _element(raw, cut(image, size))
+        for name, whole in maps.items():
+            resize = augment.resize_points if name in POINTS else augment.resize
+            element[name] = augment.centre_crop(resize(whole, *image.shape[:2]), size)
+        return element
+
+    def _padding(self):
+        size = self.image_size
+        shape = (5, size, size, 3) if self.ten_crop else (size, size, 3)
+        blank = {"label": 0, "polarity": 0, "file": b""}
+        element = _element(blank, np.zeros(shape, np.uint8), mask=False)
+        return element | {name: np.zeros((size, size), np.uint8) for name in self.maps}
+
+
+def _map(raw, name: str, shape) -> np.ndarray:
+    """A grey map of an example, of its image's (H, W)."""
+    grey = augment.decode_region(raw[name], text(raw["file"]))
+    if grey.shape != shape[:2]:
+        raise UserError(
+            f"{text(raw['file'])}: its {name} is {grey.shape} and the image {shape[:2]}; "
+            "prepare the set again"
+        )
+    return grey
+
+
+def _element(raw, image: np.ndarray, mask: bool = True) -> dict:
+    return {
+        "image": image,
+        "label": np.int32(raw["label"]),
+        "polarity": np.int32(raw["polarity"]),
+        "mask": np.bool_(mask),
+        "file": np.str_(text(raw["file"])),
+    }

@@ -8,11 +8,6 @@ from jaxsent.metrics.attention import (
     auc_borji,
     auc_judd,
     average_rank,
-    cc,
-    distribution,
-    emd,
-    kl,
-    sim,
     summarise_attention,
 )
 from jaxsent.metrics.calibration import expected_calibration_error, reliability
@@ -38,6 +33,7 @@ from jaxsent.metrics.detection import (
     resize_map,
     summarise_detection,
 )
+from jaxsent.metrics.similarity import cc, distribution, emd, kl, sim
 
 __all__ = [
     "CASES",

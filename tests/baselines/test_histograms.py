@@ -29,12 +29,12 @@ def test_gch_is_the_joint_histogram(image):
 
 
 def test_lch_is_gch_of_each_block(image):
-    found = histograms.lch(image).reshape(4, 4, 64)
+    blocks = histograms.lch(image).reshape(4, 4, 64)
     for i in range(4):
         for j in range(4):
             block = image[10 * i : 10 * i + 10, 15 * j : 15 * j + 15]
-            np.testing.assert_allclose(found[i, j], by_numpy(block), atol=1e-7)
-    np.testing.assert_allclose(found.mean(axis=(0, 1)), histograms.gch(image), atol=1e-6)
+            np.testing.assert_allclose(blocks[i, j], by_numpy(block), atol=1e-7)
+    np.testing.assert_allclose(blocks.mean(axis=(0, 1)), histograms.gch(image), atol=1e-6)
 
 
 def test_lch_of_uneven_blocks_and_of_too_small_an_image(image):

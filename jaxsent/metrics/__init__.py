@@ -17,8 +17,10 @@ from jaxsent.metrics.classification import (
     classification_scores,
     confusion_matrix,
     macro_f1,
+    macro_f1_interval,
     per_class_recall,
     polarity_accuracy,
+    wilson_interval,
 )
 from jaxsent.metrics.detection import (
     CASES,
@@ -59,6 +61,7 @@ __all__ = [
     "expected_calibration_error",
     "kl",
     "macro_f1",
+    "macro_f1_interval",
     "min_max",
     "otsu",
     "per_class_recall",
@@ -69,4 +72,5 @@ __all__ = [
     "sim",
     "summarise_attention",
     "summarise_detection",
+    "wilson_interval",
 ]

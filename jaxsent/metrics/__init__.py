@@ -36,6 +36,12 @@ from jaxsent.metrics.detection import (
     summarise_detection,
 )
 from jaxsent.metrics.similarity import cc, distribution, emd, kl, sim
+from jaxsent.metrics.specificity import (
+    pointing,
+    region_auc,
+    specificity_row,
+    summarise_specificity,
+)
 
 __all__ = [
     "CASES",
@@ -65,12 +71,16 @@ __all__ = [
     "min_max",
     "otsu",
     "per_class_recall",
+    "pointing",
     "polarity_accuracy",
     "random_map",
+    "region_auc",
     "reliability",
     "resize_map",
     "sim",
+    "specificity_row",
     "summarise_attention",
     "summarise_detection",
+    "summarise_specificity",
     "wilson_interval",
 ]

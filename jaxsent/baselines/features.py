@@ -9,7 +9,7 @@ import numpy as np
 
 SIDE = 640  # longer side, in pixels: the paper's images are 640 x 480
 ANGLES = (0, 45, 90, 135)  # degrees
-DARK = 0.1  # hue is not seen below a tenth of the largest intensity
+DARK = 0.1  # hue is not told below a tenth of the largest intensity
 WAVELENGTH = 7.0  # of the Gabor filter, in pixels of its level
 KERNEL = 9
 
@@ -43,8 +43,8 @@ def opponents(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     r, g, b = cv2.split(np.float32(image) / 255)
     intensity = (r + g + b) / 3
-    seen = intensity > DARK * intensity.max()
-    r, g, b = (np.where(seen, c / np.maximum(intensity, 1e-6), 0) for c in (r, g, b))
+    light = intensity > DARK * intensity.max()
+    r, g, b = (np.where(light, c / np.maximum(intensity, 1e-6), 0) for c in (r, g, b))
     red, green, blue = r - (g + b) / 2, g - (r + b) / 2, b - (r + g) / 2
     yellow = (r + g) / 2 - np.abs(r - g) / 2 - b
     red, green, blue, yellow = (np.maximum(c, 0) for c in (red, green, blue, yellow))

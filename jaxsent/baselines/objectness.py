@@ -105,12 +105,12 @@ def best_windows(boxes: np.ndarray, contours: Contours, count: int) -> np.ndarra
     bounds = _less_inner(everything, boxes, contours)
     order = np.argsort(-bounds, kind="stable")
     boxes, bounds = boxes[order], bounds[order]
-    found = np.empty(0)
+    best = np.empty(0)
     for start in range(0, len(boxes), CHUNK):
-        if start >= count and bounds[start] <= np.sort(found)[-count]:
+        if start >= count and bounds[start] <= np.sort(best)[-count]:
             break
-        found = np.append(found, scores(boxes[start : start + CHUNK], contours))
-    return boxes[np.argsort(-found, kind="stable")[:count]]
+        best = np.append(best, scores(boxes[start : start + CHUNK], contours))
+    return boxes[np.argsort(-best, kind="stable")[:count]]
 
 
 def refine(box: np.ndarray, contours: Contours) -> np.ndarray:
@@ -122,9 +122,9 @@ def refine(box: np.ndarray, contours: Contours) -> np.ndarray:
         moves = box + step * np.vstack([np.eye(4), -np.eye(4)]).astype(np.int64)
         moves = np.clip(moves, 0, limits)
         moves = moves[_sized(moves, contours.strength.size)]
-        found = scores(moves, contours)
-        if found.size and found.max() > score:
-            box, score = moves[found.argmax()], found.max()
+        reached = scores(moves, contours)
+        if reached.size and reached.max() > score:
+            box, score = moves[reached.argmax()], reached.max()
         else:
             step //= 2
     return box
@@ -145,9 +145,9 @@ def groups(strength: np.ndarray, angle: np.ndarray) -> tuple[np.ndarray, int]:
     count = 1
     place = (angle * BINS / np.pi + 0.5).astype(np.int64) % BINS
     for k in range(BINS):
-        found, components = cv2.connectedComponents(np.uint8((strength > 0) & (place == k)))
+        last, components = cv2.connectedComponents(np.uint8((strength > 0) & (place == k)))
         labels += np.where(components > 0, components + count - 1, 0)
-        count += found - 1
+        count += last - 1
     mass = np.bincount(labels.ravel(), strength.ravel(), count)
     strongest = np.sort(np.argsort(-mass[1:], kind="stable")[:GROUPS] + 1)
     renumbered = np.zeros(count, np.int64)

@@ -8,11 +8,6 @@ from jaxsent.metrics.attention import (
     auc_borji,
     auc_judd,
     average_rank,
-    cc,
-    distribution,
-    emd,
-    kl,
-    sim,
     summarise_attention,
 )
 from jaxsent.metrics.calibration import expected_calibration_error, reliability
@@ -22,8 +17,10 @@ from jaxsent.metrics.classification import (
     classification_scores,
     confusion_matrix,
     macro_f1,
+    macro_f1_interval,
     per_class_recall,
     polarity_accuracy,
+    wilson_interval,
 )
 from jaxsent.metrics.detection import (
     CASES,
@@ -37,6 +34,13 @@ from jaxsent.metrics.detection import (
     random_map,
     resize_map,
     summarise_detection,
+)
+from jaxsent.metrics.similarity import cc, distribution, emd, kl, sim
+from jaxsent.metrics.specificity import (
+    pointing,
+    region_auc,
+    specificity_row,
+    summarise_specificity,
 )
 
 __all__ = [
@@ -63,14 +67,20 @@ __all__ = [
     "expected_calibration_error",
     "kl",
     "macro_f1",
+    "macro_f1_interval",
     "min_max",
     "otsu",
     "per_class_recall",
+    "pointing",
     "polarity_accuracy",
     "random_map",
+    "region_auc",
     "reliability",
     "resize_map",
     "sim",
+    "specificity_row",
     "summarise_attention",
     "summarise_detection",
+    "summarise_specificity",
+    "wilson_interval",
 ]

@@ -5,6 +5,7 @@ of every score and counted in `classification_scores(...)["missing"]`.
 """
 
 import numpy as np
+from scipy.special import ndtri
 
 MISSING = -1
 
@@ -55,6 +56,23 @@ def macro_f1(confusion) -> float:
     return _mean(2 * np.diag(confusion)[total > 0] / total[total > 0])
 
 
+def macro_f1_interval(confusion, *, level=0.95, resamples=2000, seed=0) -> tuple[float, float]:
+    """(K, K) counts -> (low, high), the percentile bootstrap interval of `macro_f1` over images.
+
+    A resample draws as many images as there are from the confusion's cells. NaN, NaN for none.
+    """
+    confusion = np.asarray(confusion, np.int64)
+    count, size = int(confusion.sum()), len(confusion)
+    if not count:
+        return float("nan"), float("nan")
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(count, confusion.ravel() / count, size=resamples)
+    drawn = drawn.reshape(resamples, size, size)
+    scores = [macro_f1(each) for each in drawn]
+    low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
 def polarity_accuracy(predictions, labels, polarities) -> float:
     """(N,), (N,), (K,) -> share of images whose predicted class has the true class's polarity.
 
@@ -72,9 +90,29 @@ def correct_polarity(predictions, labels, polarities) -> np.ndarray:
     return polarities[predictions] == polarities[labels]
 
 
+def wilson_interval(right, count, level=0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers right (...) of count (...) -> low, high (...): Wilson's interval of a proportion.
+
+    The proportions whose score test does not reject right / count (Wilson, JASA 1927), without
+    continuity correction. It stays within 0..1 and is no point at either end: N right of N give
+    [N / (N + z^2), 1], where a bootstrap, whose every resample is all right, gives [1, 1]. NaN
+    where count is 0.
+    """
+    right, count = np.asarray(right, np.float64), np.asarray(count, np.float64)
+    z2 = ndtri((1 + level) / 2) ** 2
+    variance = np.full(np.broadcast(right, count).shape, np.nan)
+    np.divide(right * (count - right), count, out=variance, where=count > 0)
+    half = np.sqrt(z2 * (variance + z2 / 4))
+    low, high = ((right + z2 / 2 + sign * half) / (count + z2) for sign in (-1, 1))
+    # Rounding would leave 1e-17 or 1 - 1e-16 at the ends.
+    some = count > 0
+    return np.where(some & (right == 0), 0, low), np.where(some & (right == count), 1, high)
+
+
 def bootstrap_interval(values, *, level=0.95, resamples=2000, seed=0) -> tuple[float, float]:
     """(N,) per-image values -> (low, high), the percentile bootstrap interval of their mean.
 
+    For what is no proportion, such as MAE; for right or wrong, `wilson_interval`.
     A resample of N images holds each distinct value a multinomial number of times, so right/wrong
     values cost `resamples` draws however many images there are. NaN, NaN for no values.
     """
@@ -97,9 +135,11 @@ def bootstrap_interval(values, *, level=0.95, resamples=2000, seed=0) -> tuple[f
 def classification_scores(probabilities, labels, *, polarities=None, seed=0) -> dict:
     """(N, K) probabilities or logits, (N,) labels -> plain numbers and lists, ready for JSON.
 
-    Keys: count, missing, accuracy, accuracy_interval, macro_f1, recall (K), confusion (K, K),
-    majority (the share of the most frequent class); with `polarities` (K,) also
-    polarity_accuracy and polarity_accuracy_interval. What is not defined is None.
+    Keys: count, missing, accuracy, macro_f1, recall (K), confusion (K, K), majority (the share of
+    the most frequent class); with `polarities` (K,) also polarity_accuracy. Each of the accuracies,
+    macro_f1 and recall has a 95 % interval, [low, high], as <key>_interval: Wilson's, of
+    proportions, and for macro_f1 the bootstrap's over images, of `seed`. What is not defined is
+    None.
 
     Raises:
       ValueError: shapes that do not fit, or probabilities that are not finite.
@@ -119,17 +159,21 @@ def classification_scores(probabilities, labels, *, polarities=None, seed=0) -> 
         "count": int(hits.size),
         "missing": int(labels.size - hits.size),
         "accuracy": _number(_mean(hits)),
-        "accuracy_interval": [_number(v) for v in bootstrap_interval(hits, seed=seed)],
+        "accuracy_interval": _interval(hits),
         "macro_f1": _number(macro_f1(confusion)),
+        "macro_f1_interval": [_number(v) for v in macro_f1_interval(confusion, seed=seed)],
         "recall": [_number(v) for v in per_class_recall(confusion)],
+        "recall_interval": [
+            [_number(v) for v in interval]
+            for interval in zip(*wilson_interval(np.diag(confusion), confusion.sum(axis=1)))
+        ],
         "confusion": confusion.tolist(),
         "majority": _number(confusion.sum(axis=1).max() / hits.size if hits.size else np.nan),
     }
     if polarities is not None:
         hits = correct_polarity(predictions, labels, polarities)
         scores["polarity_accuracy"] = _number(_mean(hits))
-        interval = bootstrap_interval(hits, seed=seed)
-        scores["polarity_accuracy_interval"] = [_number(v) for v in interval]
+        scores["polarity_accuracy_interval"] = _interval(hits)
     return scores
 
 
@@ -146,6 +190,11 @@ def _known(predictions, labels):
 
 def _mean(values) -> float:
     return float(np.mean(values)) if np.size(values) else float("nan")
+
+
+def _interval(hits) -> list[float | None]:
+    """(M,) bool -> [low, high] of their share."""
+    return [_number(v) for v in wilson_interval(hits.sum(), hits.size)]
 
 
 def _number(value) -> float | None:

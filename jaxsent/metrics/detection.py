@@ -68,23 +68,23 @@ def detection_row(map, truth) -> dict:
     """
     truth = _unit(truth)
     scaled = min_max(resize_map(map, truth.shape))
-    found, region = binarise(scaled), binarise(truth)
+    binary, region = binarise(scaled), binarise(truth)
     row = {
         "mae": float(np.abs(scaled - truth).mean()),
-        "mae_binary": float(np.abs(found - truth).mean()),
+        "mae_binary": float(np.abs(binary - truth).mean()),
         "precision": None,
         "recall": None,
         "case": None,
     }
     if region.any():
-        both = int((found & region).sum())
-        row["precision"] = both / max(1, int(found.sum()))
+        both = int((binary & region).sum())
+        row["precision"] = both / max(1, int(binary.sum()))
         row["recall"] = both / int(region.sum())
-        row["case"] = _case(int(found.sum()), int(region.sum()), both)
+        row["case"] = _case(int(binary.sum()), int(region.sum()), both)
     return row
 
 
-def _case(found: int, region: int, both: int) -> str:
+def _case(size: int, region: int, both: int) -> str:
     """Pixel counts of b, g and b ∩ g -> the first that holds, in this fixed order.
 
     1. correct: recall over a half;  2. hypothesis_inside: b lies in g;  3. truth_inside: g lies in
@@ -96,7 +96,7 @@ def _case(found: int, region: int, both: int) -> str:
         return "correct"
     if both == 0:
         return "disjoint"
-    return "hypothesis_inside" if both == found else "overlap"
+    return "hypothesis_inside" if both == size else "overlap"
 
 
 def summarise_detection(rows: Iterable[dict]) -> dict:

@@ -48,8 +48,8 @@ def test_the_bound_finds_what_scoring_all_windows_finds(contours):
     everywhere = np.concatenate(
         [objectness.scores(boxes[i : i + 64], contours) for i in range(0, len(boxes), 64)]
     )
-    found = objectness.scores(objectness.best_windows(boxes, contours, 10), contours)
-    np.testing.assert_allclose(found, np.sort(everywhere)[::-1][:10])
+    best = objectness.scores(objectness.best_windows(boxes, contours, 10), contours)
+    np.testing.assert_allclose(best, np.sort(everywhere)[::-1][:10])
 
 
 def test_windows_fit_and_are_of_many_sizes():
@@ -66,7 +66,7 @@ def test_links_are_the_best_paths():
     affinity = rng.random((6, 6)) * (rng.random((6, 6)) < 0.5)
     affinity = np.maximum(affinity, affinity.T)
     np.fill_diagonal(affinity, 0)
-    found = objectness.paths(affinity)
+    linked = objectness.paths(affinity)
     for i, j in itertools.combinations(range(6), 2):
         inner = [k for k in range(6) if k not in (i, j)]
         best = 0.0
@@ -74,7 +74,7 @@ def test_links_are_the_best_paths():
             for middle in itertools.permutations(inner, length):
                 steps = itertools.pairwise((i, *middle, j))
                 best = max(best, np.prod([affinity[a, b] for a, b in steps]))
-        assert found[i, j] == pytest.approx(best, rel=1e-5)
+        assert linked[i, j] == pytest.approx(best, rel=1e-5)
 
 
 def test_straight_contours_are_linked_and_corners_are_not():

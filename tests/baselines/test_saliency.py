@@ -92,18 +92,18 @@ def test_spectral_residual_is_opencvs_but_for_the_order_of_blur_and_square(refer
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 def test_fine_grained_is_opencvs_but_for_its_rounding(reference, name):
     image, expected = reference[f"{name}/image"], np.float32(reference[f"{name}/fine_grained"])
-    found = fine_grained.fine_grained(image)
-    np.testing.assert_allclose(found, expected / expected.max(), atol=0.04)
-    assert metrics.cc(found, expected) > 0.999
+    map = fine_grained.fine_grained(image)
+    np.testing.assert_allclose(map, expected / expected.max(), atol=0.04)
+    assert metrics.cc(map, expected) > 0.999
 
 
 def test_surround_is_a_mean_without_the_centre(rng):
     grey = rng.random((9, 12)).astype(np.float32)
-    found = fine_grained.surround(grey, 2)
+    means = fine_grained.surround(grey, 2)
     for y, x in [(0, 0), (4, 5), (8, 11), (3, 0)]:
         window = grey[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3]
         expected = (window.sum() - grey[y, x]) / (window.size - 1)
-        assert found[y, x] == pytest.approx(expected, rel=1e-5)
+        assert means[y, x] == pytest.approx(expected, rel=1e-5)
 
 
 # GBVS: the equilibria against eigenvectors of the papers' Markov chains

@@ -1,4 +1,4 @@
-"""Attention metrics against pysaliency, POT, SciPy and known answers."""
+"""Attention metrics against pysaliency, the benchmark's loops and known answers; EMD: test_emd."""
 
 import importlib.util
 import json
@@ -7,11 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from scipy.optimize import linprog
 from scipy.stats import rankdata
 
 from jaxsent import metrics
-from jaxsent.metrics import attention
 
 SHAPES = [(48, 64), (97, 33)]
 
@@ -96,8 +94,8 @@ def test_auc_judd_is_the_benchmarks_loop(rng, levels):
         true.append(i / fixations.sum())
         false.append(((jittered >= threshold).sum() - i) / (p.size - fixations.sum()))
     expected = np.trapezoid([*true, 1], [*false, 1])
-    found = metrics.auc_judd(p, fixations, np.random.default_rng(7))
-    assert found == pytest.approx(expected, rel=1e-12)
+    score = metrics.auc_judd(p, fixations, np.random.default_rng(7))
+    assert score == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("levels", [2, 255, None])
@@ -107,16 +105,16 @@ def test_auc_borji_is_the_benchmarks_loop(rng, levels):
     if levels:
         p = np.floor(p / p.max() * levels)
     scaled = (p - p.min()) / (p.max() - p.min())
-    found = scaled[fixations]
-    drawn = np.random.default_rng(7).integers(p.size, size=(found.size, 100))
+    fixated = scaled[fixations]
+    drawn = np.random.default_rng(7).integers(p.size, size=(fixated.size, 100))
     areas = []
     for split in range(100):
         random = scaled.ravel()[drawn[:, split]]
-        top = max(found.max(), random.max())
+        top = max(fixated.max(), random.max())
         true, false = [0.0], [0.0]
         for tenth in range(10, -1, -1):
             if tenth / 10 <= top:
-                true.append(np.mean(found >= tenth / 10))
+                true.append(np.mean(fixated >= tenth / 10))
                 false.append(np.mean(random >= tenth / 10))
         areas.append(np.trapezoid([*true, 1], [*false, 1]))
     score = metrics.auc_borji(p, fixations, np.random.default_rng(7))
@@ -130,40 +128,6 @@ def test_auc_borji_nears_the_exact_curve_of_pysaliency(pysaliency, rng):
     fixations = some_fixations(rng, g, 200)
     expected, *_ = general_roc(p[fixations], p.ravel(), judd=0)
     assert metrics.auc_borji(p, fixations, rng) == pytest.approx(expected, abs=0.03)
-
-
-@pytest.mark.parametrize("shape", [(448, 448), (320, 500), (70, 40)])
-def test_emd_agrees_with_pot_on_the_whole_maps(rng, shape):
-    import ot
-
-    p, g = pair(rng, shape)
-    small = -(-shape[1] // 32), -(-shape[0] // 32)
-    masses = [cv2.resize(m, small, interpolation=cv2.INTER_AREA).ravel() for m in (p, g)]
-    masses = [m / m.sum() for m in masses]
-    rows, columns = np.divmod(np.arange(small[0] * small[1]), small[0])
-    distance = np.hypot(np.subtract.outer(rows, rows), np.subtract.outer(columns, columns))
-    assert metrics.emd(p, g) == pytest.approx(ot.emd2(*masses, distance * 1.0), abs=1e-6)
-
-
-def test_emd_agrees_with_a_linear_programme(rng):
-    p, g = rng.random((64, 96)), rng.random((64, 96))
-    cells = [m.reshape(2, 32, 3, 32).mean(axis=(1, 3)).ravel() for m in (p, g)]
-    source, target = (c / c.sum() for c in cells)
-    place = np.array([(r, c) for r in range(2) for c in range(3)], float)
-    cost = [np.linalg.norm(a - b) for a in place for b in place]
-    sums = [np.kron(np.eye(6), np.ones(6)), np.kron(np.ones(6), np.eye(6))]
-    plan = linprog(cost, A_eq=np.vstack(sums), b_eq=np.r_[source, target])
-    assert metrics.emd(p, g) == pytest.approx(plan.fun, abs=1e-9)
-
-
-@pytest.mark.parametrize("shape", [(448, 448), (333, 500), (31, 65), (1, 1)])
-def test_cells_are_means_over_areas(rng, shape):
-    map = rng.random(shape)
-    found = attention.shrink(map)
-    expected = cv2.resize(map, found.shape[::-1], interpolation=cv2.INTER_AREA)
-    np.testing.assert_allclose(found, np.atleast_2d(expected), atol=1e-7)
-    assert found.shape == (-(-shape[0] // 32), -(-shape[1] // 32))
-    assert found.mean() == pytest.approx(map.mean())
 
 
 # Known answers
@@ -244,9 +208,10 @@ def test_cc_and_sim_know_neither_scale_nor_shift(rng):
     for metric in (metrics.cc, metrics.sim):
         assert metric(30 * p - 4, g / 7 + 1) == pytest.approx(metric(p, g))
     assert metrics.kl(3 * p, 5 * g) == pytest.approx(metrics.kl(p, g))
-    assert metrics.emd(3 * p, 5 * g) == pytest.approx(metrics.emd(p, g))
+    for match in (True, False):
+        assert metrics.emd(3 * p, 5 * g, match) == pytest.approx(metrics.emd(p, g, match))
     assert metrics.cc(p, g) == pytest.approx(metrics.cc(g, p))
-    assert metrics.emd(p, g) == pytest.approx(metrics.emd(g, p))
+    assert metrics.emd(p, g, False) == pytest.approx(metrics.emd(g, p, False))
 
 
 def test_auc_judd_knows_only_the_order(rng):
@@ -279,7 +244,8 @@ def test_scores_are_means_and_leave_out_images_without_fixations(rng):
     )
     assert scores["count"] == 3 and scores["no_fixation"] == 1
     for name in ("cc", "sim", "kl", "emd"):
-        expected = np.mean([getattr(metrics, name)(p, g) for p, g in pairs[:2]])
+        each = [getattr(metrics, name)(metrics.min_max(p), g) for p, g in pairs[:2]]
+        expected = np.mean(each)
         assert scores[name] == pytest.approx(expected)
     assert 0.5 < scores["auc_judd"] < 1 and 0.5 < scores["auc_borji"] < 1
     assert json.loads(json.dumps(scores)) == scores
@@ -296,6 +262,34 @@ def test_a_networks_map_is_resized_and_may_be_tiny_valued(rng):
     assert row["cc"] == pytest.approx(metrics.cc(resized, g), abs=1e-6)
     tiny = metrics.attention_row(map * 1e-9, fixations, g, np.random.default_rng(0))
     assert tiny == pytest.approx(row)
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset"), [(1, 0.5), (1, 40.0), (1, -1.0), (7, -3.5), (1e-6, 0.0), (1e-6, -1e-6)]
+)
+def test_a_row_sees_neither_offset_nor_scale_nor_sign(rng, scale, offset):
+    """Signed and positive maps alike: a network's class map is either."""
+    map, g = pair(rng, (96, 128))
+    fixations = some_fixations(rng, g)
+    row = metrics.attention_row(map, fixations, g, np.random.default_rng(0))
+    moved = metrics.attention_row(map * scale + offset, fixations, g, np.random.default_rng(0))
+    assert moved == pytest.approx(row, rel=1e-6)
+    perfect = metrics.attention_row(g * scale + offset, fixations, g, np.random.default_rng(0))
+    assert perfect["emd"] == pytest.approx(0, abs=1e-6)
+    assert perfect["cc"] == pytest.approx(1) and perfect["sim"] == pytest.approx(1)
+    assert perfect["kl"] == pytest.approx(metrics.kl(metrics.min_max(g), g))
+
+
+def test_a_rows_scores_are_the_bare_functions_of_the_scaled_map(pysaliency, rng):
+    map, g = pair(rng, (96, 128))
+    fixations = some_fixations(rng, g)
+    row = metrics.attention_row(map + 2, fixations, g, np.random.default_rng(0))
+    scaled = (map - map.min()) / (map.max() - map.min())
+    oracle = pysaliency("metrics")
+    with np.errstate(divide="ignore"):  # it takes the logarithm of the minimum, 0
+        assert row["kl"] == pytest.approx(oracle.MIT_KLDiv(scaled, g), rel=1e-8)
+    assert row["kl"] != pytest.approx(metrics.kl(map + 2, g), rel=0.1)
+    assert row["cc"] == pytest.approx(oracle.CC(map, g), rel=1e-10)
 
 
 def test_ranks_are_those_of_table_v(rng):

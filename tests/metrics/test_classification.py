@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn import metrics as oracle
 
 from jaxsent import metrics
@@ -73,15 +74,57 @@ def test_scores_are_json_without_nan(labelled):
     assert nothing["count"] == 0 and nothing["missing"] == 3 and nothing["accuracy"] is None
 
 
-def test_bootstrap_interval_of_a_share_is_the_binomial_one():
-    hits = np.arange(600) < 540
-    low, high = metrics.bootstrap_interval(hits)
-    half = 1.96 * np.sqrt(0.9 * 0.1 / 600)
-    assert (low, high) == metrics.bootstrap_interval(hits[::-1])
-    assert low == pytest.approx(0.9 - half, abs=0.004)
-    assert high == pytest.approx(0.9 + half, abs=0.004)
-    assert metrics.bootstrap_interval(hits, seed=1) != (low, high)
-    assert metrics.bootstrap_interval(np.ones(5)) == (1, 1)
+@pytest.mark.parametrize("count", [1, 2, 7, 100, 3000])
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.9, 1])
+@pytest.mark.parametrize("level", [0.95, 0.8])
+def test_intervals_of_proportions_are_scipys_wilson(count, share, level):
+    right = round(count * share)
+    expected = binomtest(right, count).proportion_ci(level, method="wilson")
+    low, high = metrics.wilson_interval(right, count, level)
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert 0 <= low <= right / count <= high <= 1 and low < high
+
+
+def test_no_interval_is_a_point_at_0_or_1():
+    labels = np.repeat([0, 1, 2], 12)
+    always = metrics.classification_scores(np.eye(4)[labels], labels, polarities=[1, 0, 0, 0])
+    expected = list(binomtest(36, 36).proportion_ci(method="wilson"))
+    assert expected[0] < 0.91 and expected[1] == 1
+    assert always["accuracy"] == always["polarity_accuracy"] == 1
+    assert always["accuracy_interval"] == pytest.approx(expected)
+    assert always["polarity_accuracy_interval"] == pytest.approx(expected)
+    per_class = list(binomtest(12, 12).proportion_ci(method="wilson"))
+    assert always["recall_interval"][0] == pytest.approx(per_class)
+    assert always["recall_interval"][3] == [None, None]  # it has no image
+    never = metrics.classification_scores(np.eye(4)[(labels + 1) % 3], labels)
+    assert never["accuracy_interval"] == pytest.approx([1 - v for v in reversed(expected)])
+    assert never["accuracy_interval"][0] == never["recall_interval"][0][0] == 0
+
+
+def test_recalls_and_macro_f1_have_intervals(labelled):
+    probabilities, labels = labelled
+    scores = metrics.classification_scores(probabilities, labels)
+    for k, interval in enumerate(scores["recall_interval"]):
+        hits = (probabilities.argmax(1) == k)[labels == k]
+        expected = binomtest(int(hits.sum()), hits.size).proportion_ci(method="wilson")
+        assert interval == pytest.approx(list(expected))
+    # The bootstrap over images, one by one.
+    rng = np.random.default_rng(5)
+    draws = [rng.integers(N, size=N) for _ in range(1000)]
+    f1 = [oracle.f1_score(labels[i], probabilities[i].argmax(1), average="macro") for i in draws]
+    expected = np.quantile(f1, [0.025, 0.975])
+    assert scores["macro_f1_interval"] == pytest.approx(list(expected), abs=0.01)
+    low, high = scores["macro_f1_interval"]
+    assert low < scores["macro_f1"] < high
+    again = metrics.classification_scores(probabilities, labels, seed=1)["macro_f1_interval"]
+    assert again != scores["macro_f1_interval"]
+
+
+def test_bootstrap_interval_does_not_know_the_order():
+    values = np.random.default_rng(1).random(600)
+    interval = metrics.bootstrap_interval(values)
+    assert interval == metrics.bootstrap_interval(values[::-1])
+    assert metrics.bootstrap_interval(values, seed=1) != interval
     assert np.isnan(metrics.bootstrap_interval([])).all()
 
 

@@ -97,11 +97,11 @@ def test_soft_truth_is_compared_as_it_is_and_binarised_by_otsu():
     soft = blob((40, 40), (20, 20), 6)
     row = metrics.detection_row(TRUTH, soft)
     resized = metrics.min_max(metrics.resize_map(TRUTH, (40, 40)))
-    found, region = resized > threshold_otsu(resized), soft > threshold_otsu(soft)
+    binary, region = resized > threshold_otsu(resized), soft > threshold_otsu(soft)
     assert row["mae"] == pytest.approx(np.abs(resized - soft).mean())
-    assert row["mae_binary"] == pytest.approx(np.abs(found - soft).mean())
-    assert row["precision"] == pytest.approx((found & region).sum() / found.sum())
-    assert row["recall"] == pytest.approx((found & region).sum() / region.sum())
+    assert row["mae_binary"] == pytest.approx(np.abs(binary - soft).mean())
+    assert row["precision"] == pytest.approx((binary & region).sum() / binary.sum())
+    assert row["recall"] == pytest.approx((binary & region).sum() / region.sum())
 
 
 def test_f_is_of_the_means_not_the_mean_of_f():

@@ -15,9 +15,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from jaxsent.models.inference import predict_step
-
 from jaxsent import models, pretrained
+from jaxsent.models.inference import predict_step
 
 
 def main():

@@ -61,8 +61,10 @@ def get_config() -> ConfigDict:
     d.map = ""  # region or fixation_map, the true map that fcnel and casnet learn
 
     c.augment = a = ConfigDict()
-    a.scale = (0.08, 1.0)  # area of the random crop
-    a.ratio = (3 / 4, 4 / 3)  # its width over height
+    a.crop = "resized"  # of random size and ratio, then resized; or plain: of image_size
+    a.scale = (0.08, 1.0)  # resized: area of the random crop
+    a.ratio = (3 / 4, 4 / 3)  # resized: its width over height
+    a.resize = 256  # plain: shorter side of the image before the crop, in pixels
     a.flip = 0.5  # probability of mirroring
 
     c.train = t = ConfigDict()

@@ -25,6 +25,7 @@ def get_config():
     c.data.validation_split = "validation"
     c.data.image_size = 448
     c.data.class_target = "label"
+    c.augment.resize = 512
     c.train.epochs = 25.0
     c.optim.lr = 1e-2
     c.optim.backbone_lr = 1e-3

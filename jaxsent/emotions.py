@@ -62,9 +62,10 @@ def sentiment_graph(
     """(C, C) float32 adjacency A of the sentiment graph (WSIDNet Eq. 3).
 
     A_ij = 1/dis_ij, plus 1 where the polarities differ (``edges="cross"``, the equation read
-    literally), where they are equal (``"same"``, the diagonal included) or nowhere (``"none"``).
-    ``self_loops="identity"`` takes steps for the distance and 1 for the
-    diagonal.
+    literally), where they are equal (``"same"``) or nowhere (``"none"``). With
+    ``self_loops="distance"`` the diagonal is an entry like the others: dis_ii = 1, and under
+    ``"same"`` an emotion's own polarity counts as equal, which makes it 2. ``"identity"`` takes
+    steps for the distance of two emotions, and a diagonal of 1 whatever the edges.
 
     Raises:
       ValueError: an option that does not exist.
@@ -75,11 +76,13 @@ def sentiment_graph(
             f"expected edges of {EDGES} and self_loops of {SELF_LOOPS}."
         )
     steps = wheel_steps(classes, wheel)
-    distance = 1 + steps if self_loops == "distance" else np.where(steps == 0, 1, steps)
     signs = polarity(classes)
     differs = signs[:, None] != signs[None, :]
     bonus = {"cross": differs, "same": ~differs, "none": np.zeros_like(differs)}[edges]
-    return (1 / distance + bonus).astype(np.float32)
+    if self_loops == "distance":
+        return (1 / (1 + steps) + bonus).astype(np.float32)
+    itself = steps == 0
+    return np.where(itself, 1, 1 / np.where(itself, 1, steps) + bonus).astype(np.float32)
 
 
 def normalize_adjacency(a: np.ndarray) -> np.ndarray:

@@ -35,11 +35,23 @@ def test_graph_entry_by_entry(edges, self_loops):
     positive = {"amusement", "awe", "contentment", "excitement"}
     for i, a in enumerate(emotions.MIKELS):
         for j, b in enumerate(emotions.MIKELS):
-            distance = STEPS[i, j] + (self_loops == "distance")
-            expected = 1 / distance if distance else 1.0
             same = (a in positive) == (b in positive)
-            expected += {"cross": not same, "same": same, "none": False}[edges]
+            bonus = {"cross": not same, "same": same, "none": False}[edges]
+            if self_loops == "distance":
+                expected = 1 / (1 + STEPS[i, j]) + bonus
+            else:
+                expected = 1 if i == j else 1 / STEPS[i, j] + bonus
             assert graph[i, j] == pytest.approx(expected), (a, b)
+
+
+@pytest.mark.parametrize("edges", emotions.EDGES)
+def test_identity_self_loops_are_one(edges):
+    for classes, wheel in (
+        (emotions.MIKELS, emotions.WHEEL),
+        (emotions.EMOTIONROI, emotions.EMOTIONROI_WHEEL),
+    ):
+        graph = emotions.sentiment_graph(edges, "identity", classes, wheel)
+        np.testing.assert_array_equal(np.diag(graph), 1)
 
 
 def test_cross_graph_is_regular_and_its_normalisation_doubly_stochastic():

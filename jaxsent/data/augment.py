@@ -14,6 +14,8 @@ from jaxsent.data import jpeg
 from jaxsent.errors import UserError
 
 Box = tuple[int, int, int, int]
+CROPS = ("resized", "plain")
+"""Random crops for training: `random_crop_box` and `plain_crop_box`."""
 
 
 def decode(data: bytes, name: str = "image") -> np.ndarray:
@@ -84,6 +86,18 @@ def random_crop_box(height, width, rng, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3))
     w = min(width, round(height * ratio[1]))
     h = min(height, round(width / ratio[0]))
     return (height - h) // 2, (width - w) // 2, h, w
+
+
+def plain_crop_box(height, width, rng, size, resize) -> Box:
+    """A square box of fixed size at a random place, every place alike.
+
+    It becomes a plain random crop of `size` from the image whose shorter side is `resize` (WSCNet
+    IV-B1: "crop a random 448 × 448 patch"), but is cut first and resized to `size` afterwards, so
+    that nothing is resized that is then thrown away. `size` is at most `resize`.
+    """
+    side = max(round(min(height, width) * size / resize), 1)
+    y, x = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
+    return int(y), int(x), side, side
 
 
 def crop(image: np.ndarray, box: Box) -> np.ndarray:

@@ -53,14 +53,17 @@ def train_batches(
     enlarging="bilinear",
     maps=(),
     keep=0.0,
+    crop="resized",
+    resize=256,
 ):
     """An endless iterator of this process's part of each shuffled, augmented batch.
 
     Elements, with b = batch_size // process_count: image uint8 (b, S, S, 3), label and polarity
     int32 (b,), mask bool (b,) all True, file (b,) text, and each of `maps` (features of the set:
     region, fixation_map, fixations) uint8 (b, S, S), cut and mirrored with its image. `scale` and
-    `ratio` bound the random crop (augment.random_crop_box), `flip` is the probability of mirroring,
-    `enlarging` the interpolation of augment.resize.
+    `ratio` bound the random crop (augment.random_crop_box); with `crop` "plain" it is a square of
+    S from the image whose shorter side is `resize` (augment.plain_crop_box). `flip` is the
+    probability of mirroring, `enlarging` the interpolation of augment.resize.
 
     Batches from `start_step` on equal those of an unbroken run; they do not depend on `workers`
     (processes that decode; 0: threads of this one), and all processes together yield the same
@@ -73,7 +76,8 @@ def train_batches(
             f"{builder.info.full_name}: the split {split} is empty; nothing to train on"
         )
     _check_maps(builder, maps)
-    cut = TrainElement(image_size, scale, ratio, flip, enlarging, maps)
+    _check_crop(crop, resize, image_size)
+    cut = TrainElement(image_size, scale, ratio, flip, enlarging, maps, crop, resize)
     rows = range(process_index, batch_size, process_count)
     kept = Kept(source(builder, split), int(keep * 2**30) // max(workers, 1))
     batches = _TrainBatches(kept, cut, seed, batch_size, rows)
@@ -121,6 +125,16 @@ def _local_batch(batch_size: int, process_count: int) -> int:
             f"{down or process_count} or {down + process_count}"
         )
     return batch_size // process_count
+
+
+def _check_crop(crop: str, resize: int, image_size: int) -> None:
+    if crop not in augment.CROPS:
+        raise UserError(f"augment.crop={crop!r}: expected one of {', '.join(augment.CROPS)}.")
+    if crop == "plain" and resize < image_size:
+        raise UserError(
+            f"augment.resize={resize} is below data.image_size={image_size}, so a plain crop does "
+            "not fit; make it at least that."
+        )
 
 
 def _check_maps(builder, maps) -> None:

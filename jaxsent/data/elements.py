@@ -21,6 +21,8 @@ class TrainElement:
       scale, ratio: of the crop (augment.random_crop_box).
       enlarging: the interpolation of augment.resize.
       maps: features of the set that are maps.
+      crop: "resized" (augment.random_crop_box) or "plain" (augment.plain_crop_box).
+      resize: the shorter side that a plain crop is cut from, in pixels.
     """
 
     image_size: int
@@ -29,6 +31,8 @@ class TrainElement:
     flip: float
     enlarging: str
     maps: tuple[str, ...]
+    crop: str = "resized"
+    resize: int = 256
 
     def __call__(self, raw: dict, rng: np.random.Generator) -> dict:
         """A stored example -> image (S, S, 3), each map (S, S), label, polarity, mask and file.
@@ -39,6 +43,8 @@ class TrainElement:
         size = self.image_size
 
         def choose(height, width):
+            if self.crop == "plain":
+                return augment.plain_crop_box(height, width, rng, size, self.resize)
             return augment.random_crop_box(height, width, rng, self.scale, self.ratio)
 
         file = text(raw["file"])

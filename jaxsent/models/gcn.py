@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxsent.models.dense import Dense32
+
 Array = jax.Array
 
 
@@ -41,9 +43,10 @@ class StackedGCN(nn.Module):
     @nn.compact
     def __call__(self, nodes: Array) -> Array:
         """(B, C, n) -> (B, C, widths[-1]) float32."""
-        h = nodes.astype(self.dtype)
+        h = nodes
         a = jnp.asarray(np.array(self.adjacency), self.dtype)
         for i, width in enumerate(self.widths):
             # Â (H W) = (Â H) W: propagate first, where the nodes are narrow.
-            h = nn.relu(nn.Dense(width, dtype=self.dtype, name=f"layer{i}")(propagate(a, h)))
-        return h.astype(jnp.float32)
+            layer = Dense32(width, self.dtype, name=f"layer{i}")
+            h = nn.relu(layer(propagate(a, h.astype(self.dtype))))
+        return h

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxsent.models import pooling
 from jaxsent.models.backbone import Array, Backbone
+from jaxsent.models.dense import Dense32
 
 NEW = nn.initializers.normal(0.01)
 """New layers start from N(0, 0.01) and bias 0 (WSCNet IV-B1; WSIDNet is silent)."""
@@ -89,8 +90,8 @@ class Detector(nn.Module):
     def __call__(self, features: Array) -> tuple[Array, Array]:
         """F (B, h, w, n) -> detect_logits (B, C), class_maps (B, h, w, C), both float32."""
         width = self.classes * self.maps_per_class
-        f = nn.Dense(width, dtype=self.dtype, kernel_init=NEW, name="conv")(features)
-        f = f.astype(jnp.float32).reshape(*f.shape[:-1], self.classes, self.maps_per_class)
+        f = Dense32(width, self.dtype, NEW, name="conv")(features)
+        f = f.reshape(*f.shape[:-1], self.classes, self.maps_per_class)
         return pooling.cross_spatial_pooling(f, self.pooling), pooling.class_maps(f)
 
 

@@ -76,7 +76,6 @@ def node_features(maps: Array, features: Array) -> Array:
 
 def _weighted_mean(equation: str, weights: Array, features: Array) -> Array:
     h, w = features.shape[1:3]
-    total = jnp.einsum(
-        equation, weights.astype(features.dtype), features, preferred_element_type=jnp.float32
-    )
-    return total / (h * w)
+    # Not in the features' bfloat16: the maps would be others than those that the network answers.
+    wide = features.astype(weights.dtype)
+    return jnp.einsum(equation, weights, wide, preferred_element_type=jnp.float32) / (h * w)

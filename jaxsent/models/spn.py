@@ -50,12 +50,15 @@ class SPN(Network):
 
     Class maps are those of CAM, on the coupled map. As in the paper no gradient flows into the
     proposal itself. 42,516,552 parameters on ResNet-101 at K = 8; VGG and AlexNet get a convolution
-    in place of their fully-connected layers.
+    in place of their fully-connected layers. In training half of what the classifier reads is
+    dropped: from the authors' code, which has it on VGG-16 (github.com/yeezhu/SPN.pytorch,
+    demo/experiment/models.py); the paper does not tell.
     """
 
     def setup(self):
         if self.backbone.FULLY_CONNECTED:
             self.widened = Widened(self.dtype)
+        self.dropout = nn.Dropout(0.5)
         self.classifier = nn.Dense(self.num_classes, dtype=jnp.float32, kernel_init=NEW)
 
     def __call__(self, images: Array, train: bool = False) -> dict[str, Array]:
@@ -67,7 +70,7 @@ class SPN(Network):
         features = features.astype(jnp.float32)
         proposal = soft_proposal(jax.lax.stop_gradient(features))
         coupled = proposal[..., None] * features
-        logits = self.classifier(coupled.sum((1, 2)))
+        logits = self.classifier(self.dropout(coupled.sum((1, 2)), deterministic=not train))
         kernel = self.classifier.variables["params"]["kernel"]
         maps = pooling.activation_maps(coupled, kernel)
         return {

@@ -4,12 +4,11 @@ Durand et al., "WILDCAT: Weakly Supervised Learning of Deep ConvNets for Image C
 Pointwise Localization and Segmentation", CVPR 2017.
 """
 
-import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from jaxsent.models import pooling
 from jaxsent.models.backbone import Array
+from jaxsent.models.dense import Dense32
 from jaxsent.models.network import NEW, Network
 
 
@@ -52,13 +51,13 @@ class Wildcat(Network):
 
     def setup(self):
         width = self.num_classes * self.maps_per_class
-        self.conv = nn.Dense(width, dtype=self.dtype, kernel_init=NEW)
+        self.conv = Dense32(width, self.dtype, NEW)
 
     def __call__(self, images: Array, train: bool = False) -> dict[str, Array]:
         """(B, H, W, 3) normalised -> class_logits, class_maps (B, h, w, K), sentiment_map: the map
         of the predicted class."""
         features, _ = self.tapped(images, train, beyond=False)
-        f = self.conv(features).astype(jnp.float32)
+        f = self.conv(features)
         maps = pooling.class_maps(f.reshape(*f.shape[:-1], self.num_classes, self.maps_per_class))
         logits = spatial_pooling(maps, self.kmax, self.kmin, self.alpha)
         return {

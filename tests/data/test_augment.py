@@ -240,6 +240,36 @@ def test_crop_box_falls_back_to_the_centre(height, width, box):
     assert augment.random_crop_box(height, width, rng, scale=(2.0, 3.0)) == box
 
 
+def test_plain_crops_are_squares_of_one_size_everywhere():
+    rng = np.random.default_rng(0)
+    boxes = [augment.plain_crop_box(400, 600, rng, 448, 512) for _ in range(4000)]
+    y, x, height, width = np.array(boxes).T
+    assert set(height) == set(width) == {350}  # 400 · 448 / 512
+    for start, end in ((y, 50), (x, 250)):
+        assert (start.min(), start.max()) == (0, end)
+        assert np.mean(start) == pytest.approx(end / 2, rel=0.05)
+        assert np.std(start) == pytest.approx(end / math.sqrt(12), rel=0.05)
+
+
+def test_a_plain_crop_may_be_the_whole_shorter_side():
+    rng = np.random.default_rng(0)
+    assert augment.plain_crop_box(30, 90, rng, 64, 64)[2:] == (30, 30)
+    assert augment.plain_crop_box(1, 1, rng, 224, 256) == (0, 0, 1, 1)
+
+
+@pytest.mark.parametrize("shape", [(400, 600), (300, 200)])
+def test_a_plain_crop_is_the_crop_of_the_resized_image(shape):
+    image, size, resize = smooth(*shape), 112, 128
+    y, x, side, _ = augment.plain_crop_box(*shape, np.random.default_rng(1), size, resize)
+    found = augment.resize(augment.crop(image, (y, x, side, side)), size, size)
+    whole = Image.fromarray(image)
+    ratio = resize / min(shape)
+    whole = whole.resize((round(shape[1] * ratio), round(shape[0] * ratio)), Image.BILINEAR)
+    left, top = round(x * ratio), round(y * ratio)
+    expected = np.asarray(whole.crop((left, top, left + size, top + size))).astype(int)
+    assert np.abs(found.astype(int) - expected).max() <= 6
+
+
 def test_random_crop_box_depends_on_rng_alone():
     boxes = [augment.random_crop_box(50, 80, np.random.default_rng(3)) for _ in range(2)]
     assert boxes[0] == boxes[1]

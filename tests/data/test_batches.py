@@ -57,6 +57,32 @@ def test_train_elements(builder):
     assert batch["file"][0].startswith("train/")
 
 
+def test_plain_crops_come_from_one_scale(builder):
+    """A hill of light on 224 pixels keeps its width: none is enlarged more than another."""
+    y, x = np.mgrid[:224, :224]
+    image = np.uint8(255 * np.exp(-((y - 112) ** 2 + (x - 112) ** 2) / 800))
+    raw = records.source(builder, "train")[0]
+    raw = {**raw, "image": cv2.imencode(".png", np.repeat(image[..., None], 3, -1))[1].tobytes()}
+    size, ways = 40, {}
+    for crop in augment.CROPS:
+        example = batches._TrainExample(
+            size, (0.08, 1.0), (0.75, 1.33), 0.5, "bilinear", (), crop, resize=48
+        )
+        found = [example(raw, np.random.default_rng(i))["image"] for i in range(40)]
+        ways[crop] = [int((f[..., 0] > 128).sum()) for f in found]
+    expected = (image > 128).sum() * (48 / 224) ** 2
+    np.testing.assert_allclose(ways["plain"], expected, rtol=0.1)
+    assert np.std(ways["resized"]) > 0.3 * expected
+
+
+def test_a_plain_crop_must_exist_and_fit(builder):
+    with pytest.raises(UserError, match="'random': expected one of resized, plain"):
+        train_batches(builder, "train", **TRAIN, crop="random")
+    with pytest.raises(UserError, match="augment.resize=39 is below data.image_size=40"):
+        train_batches(builder, "train", **TRAIN, crop="plain", resize=39)
+    train_batches(builder, "train", **TRAIN, resize=39)
+
+
 def test_resumed_equals_unbroken(builder):
     unbroken = take(train_batches(builder, "train", **TRAIN), 12)  # more than two epochs
     resumed = take(train_batches(builder, "train", start_step=5, **TRAIN), 7)

@@ -93,6 +93,19 @@ def test_no_gradient_flows_into_the_proposal():
     chex.assert_trees_all_close(found, expected, rtol=1e-4, atol=1e-7)
 
 
+def test_half_of_what_the_classifier_reads_is_dropped_in_training():
+    """A classifier that hands its inputs through: each is 0 or twice what it is in use."""
+    model, variables = heads.made("spn", num_classes=512, freeze="statistics")
+    variables["params"]["classifier"]["kernel"] = np.eye(512, dtype=np.float32)
+    read = heads.applied(model, variables)["class_logits"]
+    train = jax.jit(lambda v, key: model.apply(v, heads.IMAGES, train=True, rngs={"dropout": key}))
+    for seed in range(2):
+        found = np.asarray(train(variables, jax.random.key(seed))["class_logits"])
+        kept = found != 0
+        np.testing.assert_allclose(found[kept], 2 * read[kept], rtol=1e-4)
+        assert 0.4 < kept[read != 0].mean() < 0.6
+
+
 def test_parameters():
     resnet101 = 44_549_160 - 2_049_000
     assert heads.count("spn") == (42_516_552, resnet101, 2048 * 8 + 8)

@@ -15,6 +15,7 @@ import cv2
 import grain
 import numpy as np
 
+from jaxsent.data import augment
 from jaxsent.data.elements import EvalElement, TrainElement
 from jaxsent.data.records import Kept, source
 from jaxsent.errors import UserError

@@ -3,11 +3,13 @@
 import pickle
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
 from jaxsent.data import augment, batches, records
 from jaxsent.data.batches import eval_batches, train_batches
+from jaxsent.data.elements import TrainElement
 from jaxsent.errors import UserError
 from tfds_builders.prepare import prepare
 
@@ -65,7 +67,7 @@ def test_plain_crops_come_from_one_scale(builder):
     raw = {**raw, "image": cv2.imencode(".png", np.repeat(image[..., None], 3, -1))[1].tobytes()}
     size, ways = 40, {}
     for crop in augment.CROPS:
-        example = batches._TrainExample(
+        example = TrainElement(
             size, (0.08, 1.0), (0.75, 1.33), 0.5, "bilinear", (), crop, resize=48
         )
         found = [example(raw, np.random.default_rng(i))["image"] for i in range(40)]

@@ -3,10 +3,11 @@
     python benchmarks/attention.py --source ../shared/data/scene [--markdown]
 
 Scores every map of jaxsent.baselines.saliency by the six metrics of WSCNet's Table V, means over
-the photographs of a folder in the layout of jaxsent.fixations. A rank stands behind each value.
+the photographs of a folder in the layout of jaxsent.data.fixations. A rank stands behind each
+value. CPU milliseconds leave out the time that a busy machine gave to others.
 
 Photographs are scaled to 448 pixels on the longer side, the networks' input, so that EMD's cells of
-32 pixels are 1/14 of it everywhere. Fixation maps: a Gaussian of one degree of visual angle, taken
+32 pixels are 1/14 of it everywhere. Fixation maps: a Gaussian of one degree of visual angle, read
 as 35 of 1024 pixels, the display of MIT1003 (Judd et al., ICCV 2009), as the set does not tell its
 own. All fixations count, the first too.
 """
@@ -39,7 +40,7 @@ TITLES = {
 
 
 def score(source: str) -> tuple[dict[str, dict], dict[str, float]]:
-    """A folder -> each map's `metrics.attention_scores` and its milliseconds per photograph."""
+    """A folder -> each map's `metrics.attention_scores` and its CPU milliseconds per photograph."""
     rows, seconds = {name: [] for name in MAPS}, dict.fromkeys(MAPS, 0.0)
     rng = np.random.default_rng(0)
     for viewed in fixations.read(source, SIDE):
@@ -47,9 +48,9 @@ def score(source: str) -> tuple[dict[str, dict], dict[str, float]]:
         mask = fixations.fixation_mask(viewed.points, shape)
         truth = fixations.fixation_map(viewed.points, shape, DEGREE)
         for name, make in MAPS.items():
-            began = time.perf_counter()
+            began = time.process_time()
             map = make(viewed.image, rng)
-            seconds[name] += time.perf_counter() - began
+            seconds[name] += time.process_time() - began
             rows[name].append(metrics.attention_row(map, mask, truth, rng))
     count = len(rows["random"])
     return (
@@ -62,7 +63,7 @@ def table(scores: dict[str, dict], ms: dict[str, float]) -> list[list[str]]:
     """Scores -> rows of text with a header; the best average rank first."""
     ranks, average = metrics.attention_ranks(scores), metrics.average_rank(scores)
     arrows = [f"{TITLES[m]} {'↑' if up else '↓'}" for m, up in HIGHER_IS_BETTER.items()]
-    rows = [["map", *arrows, "AVG", "ms a map"]]
+    rows = [["map", *arrows, "AVG", "CPU ms a map"]]
     for name in sorted(scores, key=average.get):
         cells = [f"{scores[name][m]:.3f} ({ranks[name][m]:g})" for m in HIGHER_IS_BETTER]
         rows.append([name, *cells, f"{average[name]:.2f}", f"{ms[name]:.0f}"])

@@ -3,8 +3,14 @@
 Harel, Koch and Perona, "Graph-based visual saliency", NIPS 2006; sections are theirs. Both of its
 Markov chains walk on undirected weights, so that their equilibria need no iteration: a random walk
 on an undirected graph is at a node in proportion to the sum of the node's weights.
+
+What the paper leaves open is as in Harel's code (gbvs.m, getFeatureMaps.m and makeGBVSParams.m in
+github.com/sergeyk/vislab, matlab/gbvs): levels, sigmas and nodes; features smoothed as imresize
+shrinks them to the nodes; the sum blurred. Three of its steps are not here: DKL colours, a power of
+1.5 in place of the paper's second chain, and the fading of 4 nodes at the border.
 """
 
+import cv2
 import numpy as np
 
 from jaxsent.baselines import features
@@ -13,6 +19,7 @@ SIDE = 32  # nodes on the longer side
 LEVELS = (2, 3, 4)  # of the features' pyramids
 ACTIVATION = 0.15  # sigma of the distance, as a share of the map's mean side
 CONCENTRATION = 0.06
+BLUR = 0.02  # sigma of the last blur, as a share of the longer side
 
 
 def gbvs(image: np.ndarray) -> np.ndarray:
@@ -23,9 +30,24 @@ def gbvs(image: np.ndarray) -> np.ndarray:
     total = np.zeros(shape, np.float32)
     for channel in _channels(features.resize(image, features.SIDE)):
         for map in channel:
-            nodes = features.enlarge(map, image_of_nodes).ravel()
+            nodes = at_nodes(map, shape).ravel()
             total += concentrate(activate(nodes, near), nearer).reshape(shape) / len(channel)
-    return features.enlarge(total, image)
+    return features.enlarge(blur(total), image)
+
+
+def at_nodes(map: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(H, W) -> (h, w) float32: means over areas where a side shrinks, bilinear where it grows."""
+    height, width = shape
+    small = min(width, map.shape[1]), min(height, map.shape[0])
+    map = cv2.resize(np.float32(map), small, interpolation=cv2.INTER_AREA)
+    return cv2.resize(map, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def blur(map: np.ndarray) -> np.ndarray:
+    """(h, w) -> (h, w), by a Gaussian cut off at two sigmas, the border's nodes repeated."""
+    sigma = BLUR * max(map.shape)
+    side = 2 * round(2 * sigma) + 1
+    return cv2.GaussianBlur(map, (side, side), sigma, borderType=cv2.BORDER_REPLICATE)
 
 
 def closeness(shape: tuple[int, int], share: float) -> np.ndarray:

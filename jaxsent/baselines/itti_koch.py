@@ -12,6 +12,7 @@ CENTRES = (2, 3, 4)  # levels of the pyramid
 SURROUNDS = (3, 4)  # levels further down
 LEVEL = 4  # of the conspicuity maps
 PEAK = 0.1  # local maxima count from a tenth of the largest on
+DIGITS = 5  # of values in 0..1 that are told apart: filters leave noise of 1e-7 on a flat patch
 
 
 def itti_koch(image: np.ndarray) -> np.ndarray:
@@ -54,6 +55,27 @@ def promote(map: np.ndarray) -> np.ndarray:
     if map.max() <= 1e-6:
         return np.zeros_like(map)
     map = map / map.max()
-    peaks = map[(map == cv2.dilate(map, np.ones((3, 3), np.uint8))) & (map >= PEAK)]
+    peaks = maxima(map)
     others = np.delete(peaks, peaks.argmax())
     return map * (1 - (others.mean() if others.size else 0)) ** 2
+
+
+def maxima(map: np.ndarray) -> np.ndarray:
+    """(h, w) in 0..1 -> (n,) values of its local maxima of at least PEAK, each plateau once.
+
+    A plateau, of equal values that touch, is a maximum where nothing higher touches any of it. The
+    paper says nothing of plateaus. Counted by the pixel, as in the authors' code, a flat patch that
+    stands out would be many equal peaks and (1 - their mean)^2 would erase it.
+    """
+    around = np.ones((3, 3), np.uint8)
+    map = np.round(map, DIGITS)
+    peak = (map == cv2.dilate(map, around)) & (map >= PEAK)
+    while True:  # from a higher neighbour inwards over its plateau
+        beside = cv2.dilate(np.where(peak, -np.inf, map).astype(map.dtype), around)
+        slope = peak & (beside >= map)
+        if not slope.any():
+            break
+        peak &= ~slope
+    _, labels = cv2.connectedComponents(np.uint8(peak), connectivity=8)
+    _, first = np.unique(labels[peak], return_index=True)
+    return map[peak][first]

@@ -5,6 +5,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from scipy.ndimage import correlate1d
+from scipy.stats import norm
+from skimage.measure import block_reduce, label
+from skimage.morphology import local_maxima
 
 from jaxsent import metrics
 from jaxsent.baselines import features, fine_grained, gbvs, itti_koch, spectral_residual
@@ -142,6 +146,39 @@ def test_gbvs_of_a_constant_map_is_uniform():
     np.testing.assert_allclose(gbvs.activate(np.full(16, 0.3), near), 1 / 16)
 
 
+@pytest.mark.parametrize("block", [(5, 5), (5, 1), (1, 7)])
+def test_gbvs_smooths_what_it_shrinks(rng, block):
+    nodes = (20, 32)
+    map = rng.random(np.multiply(nodes, block)).astype(np.float32)
+    expected = block_reduce(map, block, np.mean)
+    np.testing.assert_allclose(gbvs.at_nodes(map, nodes), expected, atol=1e-6)
+    # The finest of textures is flat to nodes 5 pixels apart, and does not alias to bands.
+    stripes = np.tile(np.float32([0, 1]), (160, 80))
+    assert np.ptp(gbvs.at_nodes(stripes, (32, 31))) < 0.25
+    grown = gbvs.at_nodes(map, (300, 400))
+    np.testing.assert_allclose(grown, cv2.resize(map, (400, 300)), atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(24, 32), (32, 20), (1, 32)])
+def test_gbvs_blurs_as_its_code_does(rng, shape):
+    """mygausskernel(0.02 * max(size), 2) along both sides, as conv2 with a repeated border."""
+    map = rng.random(shape).astype(np.float32)
+    sigma = 0.02 * 32
+    reach = round(2 * sigma)
+    kernel = norm.pdf(np.arange(-reach, reach + 1), scale=sigma)
+    expected = map
+    for axis in (0, 1):
+        expected = correlate1d(expected, kernel / kernel.sum(), axis=axis, mode="nearest")
+    np.testing.assert_allclose(gbvs.blur(map), expected, atol=1e-6)
+    assert gbvs.blur(map).std() < 0.8 * map.std()
+
+
+def test_gbvs_is_blurred(monkeypatch):
+    blurred = gbvs.gbvs(patch())
+    monkeypatch.setattr(gbvs, "blur", lambda map: map)
+    assert gbvs.gbvs(patch()).max() > 1.01 * blurred.max()
+
+
 # Itti and Koch
 
 
@@ -156,6 +193,31 @@ def test_promotion_prefers_one_peak_to_many():
     two = one.copy()
     two[3, 3] = 0.5
     assert itti_koch.promote(two).max() == pytest.approx((1 - 0.5) ** 2)
+
+
+@pytest.mark.parametrize("levels", [3, 10, 1000])
+@pytest.mark.parametrize("seed", range(3))
+def test_maxima_are_scikit_images_regional_maxima(levels, seed):
+    rng = np.random.default_rng(seed)
+    smooth = cv2.GaussianBlur(rng.random((30, 40)), (0, 0), 1.5)
+    map = np.float32(np.floor(metrics.min_max(smooth) * levels) / levels)
+    plateaus = label(local_maxima(map, connectivity=2), connectivity=2)
+    values = [map[plateaus == i].max() for i in range(1, plateaus.max() + 1)]
+    expected = sorted(value for value in values if value >= 0.1)
+    np.testing.assert_allclose(sorted(itti_koch.maxima(map)), expected, atol=1e-5)
+    assert len(expected) > 1
+
+
+def test_a_plateau_is_one_peak_however_large():
+    flat = np.zeros((20, 20), np.float32)
+    flat[4:12, 5:15] = 1
+    noise = np.random.default_rng(0).random(flat.shape) * 2e-7
+    for map in (flat, flat + np.float32(noise)):
+        assert itti_koch.maxima(map).tolist() == [1]
+        assert itti_koch.promote(map).max() == pytest.approx(1)
+    shoulder = flat / 2
+    shoulder[7, 15] = 1  # beside the plateau, which is no maximum then
+    assert itti_koch.maxima(shoulder).tolist() == [1]
 
 
 @pytest.mark.parametrize("scale", [0.1, 1, 30])

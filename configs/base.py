@@ -100,5 +100,6 @@ def get_config() -> ConfigDict:
     e.examples = 12  # best, worst and random images shown in the report, each
     e.compare = ("centre_box", "random")  # maps scored beside the network's own, where regions or
     # fixations are: predicted_class, itti_koch, gbvs, … (jaxsent/baselines/saliency.py)
+    e.cases = "recall first"  # order of the five cases of Fig. 12: or inclusion first
     e.maps = ""  # a folder for every map of the split, as 16-bit PNG and .npy
     return c.lock()

@@ -93,6 +93,7 @@ def eval_batches(
     image_size,
     resize,
     ten_crop=False,
+    whole=False,
     maps=(),
     workers=0,
     process_index=0,
@@ -105,7 +106,8 @@ def eval_batches(
     with b = batch_size // process_count: image uint8 (b, S, S, 3), or (b, 5, S, S, 3) with
     `ten_crop`: four corners and the centre last (mirror them on the device); label, polarity int32
     (b,); file (b,) text; mask bool (b,), False where the last batch is padded with zeros.
-    Each of `maps` (region, fixation_map, fixations) is uint8 (b, S, S), cut as the centre crop.
+    With `whole` also the whole image squashed to `whole` (b, S, S, 3), and the photograph's file as
+    bytes; each of `maps` (region, fixation_map, fixations) is the bytes of its file as well.
     Process p holds the p-th block of b rows of each global batch.
     """
     local = _local_batch(batch_size, process_count)
@@ -114,8 +116,9 @@ def eval_batches(
     _check_maps(builder, maps)
     count = num_examples(builder, split)
     rows = _Rows(source(builder, split) if count else None, count, batch_size, local, process_index)
-    cut = EvalElement(image_size, resize, ten_crop, maps, enlarging)
-    return _iterate(grain.MapDataset.source(rows).map(cut).batch(local), workers)
+    cut = EvalElement(image_size, resize, ten_crop, whole, maps, enlarging)
+    elements = grain.MapDataset.source(rows).map(cut)
+    return _iterate(elements.batch(local, batch_fn=_batched), workers)
 
 
 def _local_batch(batch_size: int, process_count: int) -> int:
@@ -195,17 +198,28 @@ class _TrainBatches:
 
 
 def _stacked(elements, count: int) -> dict:
-    """One batch of them, each copied at once, so that the next one finds its memory warm."""
+    """One batch of them, each copied at once, so that the next one finds its memory warm.
+
+    Files, which are bytes, stay as they are: NumPy's own would lose the zeros at their ends.
+    """
     batch = {}
     for i, element in enumerate(elements):
         for key, value in element.items():
             if i == 0:
-                batch[key] = np.empty((count, *value.shape), value.dtype) if value.ndim else []
-            if value.ndim:
-                batch[key][i] = value
-            else:
-                batch[key].append(value)
+                batch[key] = _column(value, count)
+            batch[key][i] = value
     return {key: np.asarray(values) for key, values in batch.items()}
+
+
+def _batched(elements) -> dict:
+    return _stacked(elements, len(elements))
+
+
+def _column(value, count: int):
+    """Room for `count` of such values."""
+    if isinstance(value, bytes):
+        return np.empty(count, object)
+    return np.empty((count, *value.shape), value.dtype) if value.ndim else [None] * count
 
 
 @functools.lru_cache(maxsize=4)

@@ -60,14 +60,17 @@ class TrainElement:
 
 @dataclasses.dataclass(frozen=True)
 class EvalElement:
-    """The centre of an image whose shorter side is `resize`, or five crops; its maps likewise.
+    """The centre of an image whose shorter side is `resize`, or five crops; and all of it.
 
     Attributes are those of TrainElement; with `ten_crop` the image is (5, S, S, 3), centre last.
+    With `whole` comes what maps are made from and scored against: the whole image squashed to
+    (S, S, 3), which no crop hides a part of, and the files of the photograph and of `maps`.
     """
 
     image_size: int
     resize: int
     ten_crop: bool
+    whole: bool
     maps: tuple[str, ...]
     enlarging: str
 
@@ -82,32 +85,37 @@ class EvalElement:
         if raw is None:
             return self._padding()
         image = augment.decode(raw["image"], text(raw["file"]))
-        maps = {name: _map(raw, name, image.shape) for name in self.maps}
-        image = augment.resize_shorter(image, self.resize, self.enlarging)
+        shorter = augment.resize_shorter(image, self.resize, self.enlarging)
         cut = augment.five_crops if self.ten_crop else augment.centre_crop
-        element = _element(raw, cut(image, size))
-        for name, whole in maps.items():
-            resize = augment.resize_points if name in POINTS else augment.resize
-            element[name] = augment.centre_crop(resize(whole, *image.shape[:2]), size)
-        return element
+        element = _element(raw, cut(shorter, size))
+        if self.whole:
+            element["whole"] = augment.resize(image, size, size, self.enlarging)
+            element["photograph"] = raw["image"]
+        return element | {name: raw[name] for name in self.maps}
 
     def _padding(self):
         size = self.image_size
         shape = (5, size, size, 3) if self.ten_crop else (size, size, 3)
         blank = {"label": 0, "polarity": 0, "file": b""}
         element = _element(blank, np.zeros(shape, np.uint8), mask=False)
-        return element | {name: np.zeros((size, size), np.uint8) for name in self.maps}
+        if self.whole:
+            element |= {"whole": np.zeros((size, size, 3), np.uint8), "photograph": b""}
+        return element | dict.fromkeys(self.maps, b"")
+
+
+def grey_map(data: bytes, name: str, file: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The file of a map -> (H, W) uint8. Raises UserError where that is not its image's size."""
+    grey = augment.decode_region(data, file)
+    if grey.shape != tuple(shape[:2]):
+        raise UserError(
+            f"{file}: its {name} is {grey.shape} and the image {tuple(shape[:2])}; prepare the set "
+            "again"
+        )
+    return grey
 
 
 def _map(raw, name: str, shape) -> np.ndarray:
-    """A grey map of an example, of its image's (H, W)."""
-    grey = augment.decode_region(raw[name], text(raw["file"]))
-    if grey.shape != shape[:2]:
-        raise UserError(
-            f"{text(raw['file'])}: its {name} is {grey.shape} and the image {shape[:2]}; "
-            "prepare the set again"
-        )
-    return grey
+    return grey_map(raw[name], name, text(raw["file"]), shape)
 
 
 def _element(raw, image: np.ndarray, mask: bool = True) -> dict:

@@ -15,9 +15,11 @@ from jaxsent.data.batches import eval_batches, num_examples
 from jaxsent.errors import Diverged, UserError
 from jaxsent.evaluation import maps, rows, scoring
 from jaxsent.evaluation.examples import Examples
+from jaxsent.evaluation.units import Units
 from jaxsent.models import explain
 from jaxsent.models.inference import predict_step
 from jaxsent.report import map_files
+from jaxsent.report.units import Unit
 from jaxsent.run import changes, experiment, folder, history, sharding
 from jaxsent.run.checkpoint import Checkpoints
 from jaxsent.run.logbook import read
@@ -82,6 +84,7 @@ def evaluate(task, variables, workdir: Path, step: int) -> dict:
         "step": step,
         "classes": task.classes,
         "detect_classes": task.detect_classes,
+        "geometry": maps.GEOMETRY,
         **scoring.score(task, collected.outputs, collected.maps),
     }
     results["seconds"] = time.perf_counter() - began
@@ -92,6 +95,7 @@ def evaluate(task, variables, workdir: Path, step: int) -> dict:
             results=results,
             curves=read(workdir / "metrics.jsonl"),
             examples=collected.examples,
+            chosen_units=collected.units,
             config=config.to_dict(),
             environment=history.summary(workdir),
         )
@@ -118,19 +122,21 @@ class Collected(NamedTuple):
       outputs: {name: (N, …) array} of predict_step without the maps; truth and detect_truth
         (N,), file (N, 256) uint8, and the scores of maps.rows.
       maps: names of the M maps that were scored.
-      examples: for the report.
+      examples, units: for the report.
     """
 
     outputs: dict[str, np.ndarray]
     maps: tuple[str, ...]
     examples: list[report.Example]
+    units: list[Unit]
 
 
 def collect(task, variables, split=None, brief=False) -> Collected:
     """Runs the network over a split.
 
-    `brief` reads single views, and neither regions nor examples. On several hosts each reads its
-    share and all get the whole; examples come from the first host's share.
+    Probabilities are of the crops, maps of the whole image. `brief` reads single views, and neither
+    whole images and regions nor examples. On several hosts each reads its share and all get the
+    whole; examples and units come from the first host's share.
     """
     config = task.config
     split = split or config.data.test_split
@@ -143,6 +149,7 @@ def collect(task, variables, split=None, brief=False) -> Collected:
         image_size=config.data.image_size,
         resize=config.eval.resize,
         ten_crop=config.eval.ten_crop and not brief,
+        whole=not brief,
         maps=truths,
         workers=config.data.workers,
         enlarging=task.preprocessing.interpolation,
@@ -154,8 +161,8 @@ def collect(task, variables, split=None, brief=False) -> Collected:
         predict_step(task.model, task.preprocessing, explained),
         out_shardings=sharding.by_batch(task.mesh),
     )
-    kept = Examples(task.classes, 0 if brief else config.eval.examples, config.seed)
-    write = config.eval.maps and not brief
+    examples = Examples(task.classes, config.eval.examples, config.seed)
+    units = Units()
     collected, names = [], ()
     count = math.ceil(num_examples(task.builder, split) / config.eval.batch_size)
     bar = rich.progress.track(
@@ -163,19 +170,22 @@ def collect(task, variables, split=None, brief=False) -> Collected:
         disable=brief or not console.is_terminal or jax.process_index() > 0,
     )  # fmt: skip
     for batch in bar:
-        image = sharding.put({"image": batch["image"]}, task.mesh)["image"]
-        out = sharding.local(predict(variables, image))
+        views = {name: batch[name] for name in ("image", "whole") if name in batch}
+        out = sharding.local(predict(variables, **sharding.put(views, task.mesh)))
         out["truth"] = batch[config.data.class_target]
         out["detect_truth"] = batch[config.data.detect_target]
         out["mask"] = batch["mask"]
         out["file"] = rows.as_bytes(batch["file"])
-        kept.offer(batch, out)
-        if truths:
-            names = maps.scored(out, config.eval.compare)
-            out |= maps.rows(names, batch, out, config.seed)
-        if write:
-            map_files.write(Path(config.eval.maps), batch, out, task.map_classes)
-        images = {"class_maps", "sentiment_map", *explained}
+        if not brief:
+            out["map_truth"] = map_truth(task, out)
+            if truths:
+                names = maps.scored(out, config.eval.compare)
+                out |= maps.rows(names, batch, out, config.seed, config.eval.cases)
+            examples.offer(batch, out)
+            units.offer(batch, out)
+            if config.eval.maps:
+                map_files.write(Path(config.eval.maps), batch, out, task.map_classes)
+        images = {"class_maps", "sentiment_map", "unit_maps", *explained}
         collected.append({k: v for k, v in out.items() if k not in images})
     outputs = {k: np.concatenate([c[k] for c in collected]) for k in collected[0]}
     outputs = sharding.gather(outputs)
@@ -186,7 +196,16 @@ def collect(task, variables, split=None, brief=False) -> Collected:
             f"The network's answers on the split {split} are no numbers; its training diverged. "
             "Try a lower optim.lr or optim.clip=1."
         )
-    return Collected(outputs, names, kept.chosen())
+    return Collected(outputs, names, examples.chosen(), units.chosen())
+
+
+def map_truth(task, out: dict) -> np.ndarray:
+    """(b,) which class map is the true class's; -1 where class maps are of no known truth."""
+    if not task.detect_classes:
+        return out["truth"]
+    if task.config.loss.detect == "cross_entropy" and task.config.loss.detect_weight:
+        return out["detect_truth"]
+    return np.full_like(out["truth"], -1)
 
 
 def _summary(results) -> str:

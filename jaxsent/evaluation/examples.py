@@ -1,4 +1,4 @@
-"""Which images a report shows: the best, the worst and some at random."""
+"""Which images a report shows: the best, the worst, some at random, and where detection failed."""
 
 import heapq
 import math
@@ -6,7 +6,13 @@ import zlib
 
 import numpy as np
 
+from jaxsent.data import augment
+from jaxsent.evaluation.maps import truth_map
 from jaxsent.report import Example
+from jaxsent.report.pictures import shrink
+
+WIDTH = 640  # pixels an example is kept at
+KINDS = ("best", "worst", "imprecise", "incomplete", "misled", "random")
 
 
 class Examples:
@@ -14,7 +20,8 @@ class Examples:
 
     Best: named right with the highest probability, evenly over the classes. Worst: the truth was
     given the least. Random: by a digest of seed and name, so the same for every network on a split;
-    a network that names no class has these alone.
+    a network that names no class has these alone. Where there are true regions (or fixation maps)
+    also the failures of detection that WSCNet's Fig. 11 tells apart, see `failure`.
     """
 
     def __init__(self, classes: tuple[str, ...], most: int, seed: int):
@@ -22,10 +29,19 @@ class Examples:
         self.heaps: dict[tuple, list] = {}
 
     def offer(self, batch: dict, out: dict) -> None:
-        """Takes what it needs of one batch (this host's part)."""
+        """Takes what it needs of one batch (this host's part).
+
+        Args:
+          batch: of eval_batches with `whole`.
+          out: predictions of inference.predict_step on it, truth (b,) and, where the sentiment map
+            was compared with a region, overlap (b, 2): precision and recall.
+        """
         for i in np.flatnonzero(batch["mask"] & (out["truth"] >= 0)):
             digest = zlib.crc32(f"{self.seed}/{batch['file'][i]}".encode())
             self._keep(("random",), -digest, self.most, batch, out, i)
+            if "overlap" in out and np.isfinite(out["overlap"][i]).all():
+                kind, score = failure(*out["overlap"][i])
+                self._keep((kind,), -score, math.ceil(self.most / 3), batch, out, i)
             if "class_probabilities" not in out:
                 continue
             truth, probabilities = int(out["truth"][i]), out["class_probabilities"][i]
@@ -37,10 +53,11 @@ class Examples:
                 self._keep(("worst",), -given, self.most, batch, out, i)
 
     def chosen(self) -> list[Example]:
-        """The kept images: best, worst, random, each in its order."""
-        kinds = {"best": [], "worst": [], "random": []}
+        """The kept images by KINDS, each in its order."""
+        kinds = {kind: [] for kind in KINDS}
         for (kind, *_), heap in self.heaps.items():
-            kinds[kind] += heap
+            if kind:
+                kinds[kind] += heap
         return [
             example
             for kept in kinds.values()
@@ -56,23 +73,47 @@ class Examples:
             heapq.heapreplace(heap, (*key, self._example(kind[0], batch, out, i)))
 
     def _example(self, kind: str, batch, out, i) -> Example:
-        image = batch["image"][i, -1] if batch["image"].ndim == 5 else batch["image"][i]
+        def row(name):
+            return out[name][i].copy() if name in out else None
 
-        def row(values, name):
-            return values[name][i].copy() if name in values else None
-
-        probabilities = row(out, "class_probabilities")
+        image, region = pictured(batch, i)
+        probabilities = row("class_probabilities")
         guess = None if probabilities is None else int(probabilities.argmax())
-        region = row(batch, "region")
         return Example(
             kind=kind,
-            image=image.copy(),
-            sentiment_map=row(out, "sentiment_map"),
-            class_maps=row(out, "class_maps"),
-            region=row(batch, "fixation_map") if region is None else region,
+            image=image,
+            sentiment_map=row("sentiment_map"),
+            class_maps=row("class_maps"),
+            map_probabilities=row("map_probabilities"),
+            map_branch="detection branch" if "detect_probabilities" in out else "whole image",
+            region=region,
             label=self.classes[int(out["truth"][i])],
             prediction=None if guess is None else self.classes[guess],
             probability=None if guess is None else float(probabilities[guess]),
             probabilities=probabilities,
+            overlap=row("overlap"),
             file=str(batch["file"][i]),
         )
+
+
+def failure(precision: float, recall: float) -> tuple[str, float]:
+    """Of one image -> how detection failed (WSCNet IV-F, Fig. 11), and the less the worse it did.
+
+    "imprecise": over half of the region is covered, and more than it; "incomplete": most of what is
+    covered is region, but half of the region or more is not; "misled": neither.
+    """
+    if recall > 0.5:
+        return "imprecise", precision
+    if precision > 0.5:
+        return "incomplete", recall
+    return "misled", precision + recall
+
+
+def pictured(batch: dict, i: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """A batch's i-th photograph, at most WIDTH wide, and its true region or fixation map there."""
+    photograph = augment.decode(batch["photograph"][i], str(batch["file"][i]))
+    name = next((name for name in ("region", "fixation_map") if name in batch), None)
+    if name is None:
+        return shrink(photograph, WIDTH), None
+    region = truth_map(batch, name, i, photograph.shape)
+    return shrink(photograph, WIDTH), shrink(region, WIDTH)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 BINS = 256
+ORDERS = ("recall first", "inclusion first")
 CASES = ("correct", "hypothesis_inside", "truth_inside", "overlap", "disjoint")
 
 
@@ -55,17 +56,19 @@ def binarise(map) -> np.ndarray:
     return map > otsu(map)
 
 
-def detection_row(map, truth) -> dict:
+def detection_row(map, truth, cases: str = "recall first") -> dict:
     """(h, w) map, (H, W) truth -> one image's scores, to be averaged by `summarise_detection`.
 
     mae, mae_binary: mean absolute difference of the map, resized and scaled to 0..1, and of its
     binarised form, to the soft truth. precision, recall: of the binarised map b against the
-    binarised truth g; an empty b has both 0. case: one of CASES. Where g is empty the last three
-    are None: there is nothing to find.
+    binarised truth g; an empty b has both 0. case: one of CASES, by the order `cases` of ORDERS.
+    Where g is empty the last three are None: there is nothing to find.
 
     Raises:
-      ValueError: a truth of floats outside 0..1.
+      ValueError: a truth of floats outside 0..1, or an order that there is not.
     """
+    if cases not in ORDERS:
+        raise ValueError(f"cases={cases!r}: expected one of {', '.join(ORDERS)}")
     truth = _unit(truth)
     scaled = min_max(resize_map(map, truth.shape))
     binary, region = binarise(scaled), binarise(truth)
@@ -80,23 +83,29 @@ def detection_row(map, truth) -> dict:
         both = int((binary & region).sum())
         row["precision"] = both / max(1, int(binary.sum()))
         row["recall"] = both / int(region.sum())
-        row["case"] = _case(int(binary.sum()), int(region.sum()), both)
+        row["case"] = _case(int(binary.sum()), int(region.sum()), both, cases)
     return row
 
 
-def _case(size: int, region: int, both: int) -> str:
-    """Pixel counts of b, g and b ∩ g -> the first that holds, in this fixed order.
+def _case(size: int, region: int, both: int, cases: str) -> str:
+    """Pixel counts of b, g and b ∩ g -> the first that holds, in the order `cases`.
 
     1. correct: recall over a half;  2. hypothesis_inside: b lies in g;  3. truth_inside: g lies in
-    b;  4. overlap: anything in common;  5. disjoint. This is the order in which the paper lists
-    them. By it `truth_inside` never occurs, since a b that holds all of g has recall 1; the paper
-    gives no other order, and precision tells of what b covers beside g. An empty b is disjoint.
+    b;  4. overlap: anything in common;  5. disjoint. This is "recall first", the order in which the
+    paper lists them. By it `truth_inside` never occurs, since a b that holds all of g has recall 1;
+    "inclusion first" asks 2 and 3 before 1, so that correct is a recall over a half of a b that
+    neither holds g nor lies in it, or is g. An empty b is disjoint.
     """
-    if both > region / 2:
-        return "correct"
     if both == 0:
         return "disjoint"
-    return "hypothesis_inside" if both == size else "overlap"
+    if size == region == both:
+        return "correct"
+    inclusion = {size: "hypothesis_inside", region: "truth_inside"}.get(both)
+    if inclusion and cases == "inclusion first":
+        return inclusion
+    if both > region / 2:
+        return "correct"
+    return inclusion or "overlap"
 
 
 def summarise_detection(rows: Iterable[dict]) -> dict:
@@ -133,6 +142,12 @@ def cases_by_class(rows: Iterable[dict], labels, num_classes: int) -> list[dict 
         if row["case"] is not None and label >= 0:
             groups[label].append(row)
     return [{case: _share(g, case) for case in CASES} if g else None for g in groups]
+
+
+def mean_cases(by_class: Iterable[dict | None]) -> dict | None:
+    """`cases_by_class` -> each case's share averaged over the classes that have one (Fig. 12)."""
+    groups = [shares for shares in by_class if shares]
+    return {case: float(np.mean([g[case] for g in groups])) for case in CASES} if groups else None
 
 
 def detection_scores(maps: Iterable, truths: Iterable) -> dict:

@@ -20,30 +20,48 @@ def predict_step(model, preprocessing, explained: tuple[str, ...] = ()):
 
     `image` is (B, S, S, 3) uint8, or (B, 5, S, S, 3) with the centre crop last: then
     "ten_crop" is the mean of the class probabilities over the five crops and their mirrors
-    (WSCNet IV-B1), and all else is of the centre crop.
+    (WSCNet IV-B1), and all other probabilities are of the centre crop. Maps are of `whole`
+    (B, S, S, 3), the whole images, and of the centre crop where that is None.
 
     Predictions, each where the network has it: class_probabilities (B, K), detect_probabilities
     (B, C), class_maps (B, h, w, C), or K of a network without a detection branch, sentiment_map
-    (B, h, w), ten_crop (B, K); and for every name of `explained`, of explain.MAPS, its map
-    (B, h, w) of the predicted class.
+    (B, h, w), ten_crop (B, K); with `whole` also map_probabilities, those of the classes of the
+    class maps there (B, C or K), and unit_maps (B, h, w, C, k), the maps whose mean a class map is;
+    and for every name of `explained`, of explain.MAPS, its map (B, h, w) of the class that is
+    predicted there.
     """
 
-    def step(variables, image):
+    def maps_of(out):
+        return {k: out[k] for k in ("class_maps", "sentiment_map") if k in out}
+
+    def explanations(variables, images, out):
+        classes = out["class_logits"].argmax(-1) if "class_logits" in out else None
+        return {n: explain.MAPS[n](model, variables, images, classes) for n in explained}
+
+    def step(variables, image, whole=None):
         crops = image.shape[1] if image.ndim == 5 else 1
         flat = image.reshape(-1, *image.shape[-3:])
         images = normalise(flat, preprocessing.mean, preprocessing.std)
         out = model.apply(variables, images)
         centre = slice(crops - 1, None, crops)
-        result = {k: out[k][centre] for k in ("class_maps", "sentiment_map") if k in out}
+        central = {name: values[centre] for name, values in out.items()}
+        if whole is None:
+            result = maps_of(central) | explanations(variables, images[centre], central)
+        else:
+            views = normalise(whole, preprocessing.mean, preprocessing.std)
+            entire, sown = model.apply(variables, views, mutable=["intermediates"])
+            result = maps_of(entire) | explanations(variables, views, entire)
+            logits = entire.get("detect_logits", entire.get("class_logits"))
+            if logits is not None:
+                result["map_probabilities"] = jax.nn.softmax(logits)
+            if "detector" in sown.get("intermediates", {}):
+                (result["unit_maps"],) = sown["intermediates"]["detector"]["units"]
         if "detect_logits" in out:
-            result["detect_probabilities"] = jax.nn.softmax(out["detect_logits"][centre])
+            result["detect_probabilities"] = jax.nn.softmax(central["detect_logits"])
         if "class_logits" not in out:
             return result
         probabilities = jax.nn.softmax(out["class_logits"])
         result["class_probabilities"] = probabilities[centre]
-        for name in explained:
-            classes = out["class_logits"][centre].argmax(-1)
-            result[name] = explain.MAPS[name](model, variables, images[centre], classes)
         if crops > 1:
             mirrored = model.apply(variables, images[:, :, ::-1])["class_logits"]
             both = (probabilities + jax.nn.softmax(mirrored)) / 2

@@ -88,10 +88,14 @@ class Detector(nn.Module):
 
     @nn.compact
     def __call__(self, features: Array) -> tuple[Array, Array]:
-        """F (B, h, w, n) -> detect_logits (B, C), class_maps (B, h, w, C), both float32."""
+        """F (B, h, w, n) -> detect_logits (B, C), class_maps (B, h, w, C), both float32.
+
+        The units (B, h, w, C, k), whose mean a class map is, are sown as an intermediate.
+        """
         width = self.classes * self.maps_per_class
         f = Dense32(width, self.dtype, NEW, name="conv")(features)
         f = f.reshape(*f.shape[:-1], self.classes, self.maps_per_class)
+        self.sow("intermediates", "units", f)
         return pooling.cross_spatial_pooling(f, self.pooling), pooling.class_maps(f)
 
 

@@ -19,8 +19,8 @@ class Prediction:
     Attributes:
       labels: the K classes, the most probable first.
       probabilities: (K,) float32 in the order of `labels`; they sum to 1.
-      polarity: "positive" or "negative", by the sum of its classes' probabilities; None where the
-        classes have none.
+      polarity: "positive" or "negative", that of the most probable class, as the report counts it;
+        None where the classes have none.
       sentiment_map: (h, w) float32, higher where the photograph evokes more; None where the network
         has no detection branch, as all below.
       class_maps: {emotion: (h, w) float32}.
@@ -113,8 +113,10 @@ class Prediction:
 
 
 def polarity_of(classes: tuple[str, ...], probabilities: np.ndarray) -> str | None:
-    """K classes and their probabilities -> the likelier polarity, None where a class has none."""
+    """K classes, (K,) -> the polarity of the most probable one, None where a class has none.
+
+    As metrics.polarity_accuracy has it.
+    """
     if not set(classes) <= emotions.KNOWN:
         return None
-    positive = float(probabilities @ emotions.polarity(classes))
-    return emotions.POLARITY[int(positive > 0.5)]
+    return emotions.POLARITY[int(emotions.polarity(classes)[np.argmax(probabilities)])]

@@ -9,9 +9,17 @@ from jaxsent.report.words import percent
 
 BUDGET = 14_000_000  # bytes of embedded images, so that the page stays well under 20 MB
 THUMBNAIL = 96  # pixels
+TOP = 8  # class maps shown
+UNLIKELY = 0.01
 KINDS = {
     "best": "Best <small>named right, the surest of each class</small>",
     "worst": "Worst <small>where the truth was given the least</small>",
+    "imprecise": "Failures of detection: too much <small>over half of the region is covered, and "
+    "more than it</small>",
+    "incomplete": "Failures of detection: too little <small>half of the region or more is missed"
+    "</small>",
+    "misled": "Failures of detection: misled <small>most of what is covered is no region, and most "
+    "of the region is not covered</small>",
     "random": "At random <small>drawn before any was seen</small>",
 }
 
@@ -67,24 +75,57 @@ def _card(example, classes, detect_classes):
         )
     return (
         f'<article class="example {"right" if right else "wrong"}"><div class="pair">{shown}</div>'
-        f"{verdict}{_detail(example, image, classes, detect_classes)}"
+        f"{verdict}{_branches(example, detect_classes)}"
+        f"{_detail(example, image, classes, detect_classes)}"
         f'<p class="file">{escape(example.file)}</p></article>'
     )
 
 
+def _branches(example, detect_classes):
+    """The other branch's answer, and how much of the region its map covers."""
+    parts = []
+    chances = example.map_probabilities
+    if chances is not None and len(chances) == len(detect_classes):
+        top = int(np.argmax(chances))
+        parts.append(
+            f"{example.map_branch}: <b>{escape(detect_classes[top])}</b> {percent(chances[top])}"
+        )
+    if example.overlap is not None and np.isfinite(example.overlap).all():
+        precision, recall = example.overlap
+        parts.append(f"precision {precision:.2f}, recall {recall:.2f}")
+    return f'<p class="next">{" · ".join(parts)}</p>' if parts else ""
+
+
+def shared_limits(maps, probabilities) -> tuple[float, float]:
+    """(h, w, C), (C,) -> the values that show as nothing and as full colour in all C maps.
+
+    A class to which the branch gives less than UNLIKELY shows nothing: its highest value is where
+    colour begins, or the median of all maps where that is higher, so that the weaker half of places
+    stays uncoloured.
+    """
+    likely = np.asarray(probabilities) >= UNLIKELY
+    low, high = float(np.median(maps)), float(maps[..., likely].max())
+    if not likely.all():
+        low = max(low, float(maps[..., ~likely].max()))
+    return (low, high) if low < high else (float(np.median(maps)), max(high, low))
+
+
 def _detail(example, image, classes, detect_classes):
-    """Every class map, the strongest first, on one common scale; else the next likely classes."""
-    maps = example.class_maps
-    if maps is not None and maps.shape[-1] == len(detect_classes):
+    """The class maps by their branch's probabilities, on one scale; else the next likely classes.
+
+    WSCNet's Fig. 5 and the last row of Fig. 7.
+    """
+    maps, chances = example.class_maps, example.map_probabilities
+    if maps is not None and chances is not None and maps.shape[-1] == len(detect_classes):
         thumbnail = shrink(image, THUMBNAIL)
-        strongest = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")
-        limits = (float(np.median(maps)), float(maps.max()))  # the weaker half stays uncoloured
+        limits = shared_limits(maps, chances)
         figures = "".join(
             f'<figure><img src="{jpeg_uri(overlay(thumbnail, maps[..., c], limits=limits))}" '
             f'alt="map of {escape(detect_classes[c])}" loading="lazy" '
             f'width="{thumbnail.shape[1]}" height="{thumbnail.shape[0]}">'
-            f"<figcaption>{escape(detect_classes[c])}</figcaption></figure>"
-            for c in strongest
+            f"<figcaption>{escape(detect_classes[c])} <b>{percent(chances[c])}</b></figcaption>"
+            "</figure>"
+            for c in np.argsort(-chances, kind="stable")[:TOP]
         )
         return f'<div class="classmaps">{figures}</div>'
     if example.probabilities is not None and len(example.probabilities) == len(classes):

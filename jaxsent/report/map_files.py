@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from jaxsent.data import augment
 from jaxsent.errors import UserError
 from jaxsent.metrics import min_max, resize_map
 
@@ -15,19 +16,19 @@ def write(folder: Path, batch: dict, out: dict, classes: tuple[str, ...]) -> Non
     """`FOLDER/<file without suffix>/<map>.npy` and `.png` of each image of a batch.
 
     The maps are sentiment_map and one for each of `classes`. A .npy holds it as the network gave
-    it, (h, w) float32; the PNG is of the network's input size, scaled from the map's smallest to
-    its largest value.
+    it, (h, w) float32; the PNG is of the photograph's size, scaled from the map's smallest to its
+    largest value.
 
     Raises:
       UserError: the network has no maps, or the folder cannot be written.
     """
     if "sentiment_map" not in out:
         raise UserError("eval.maps: this network has no maps; leave eval.maps empty.")
-    size = batch["image"].shape[-3:-1]
     for i in np.flatnonzero(batch["mask"]):
         place = (folder / Path(str(batch["file"][i]).lstrip("/"))).with_suffix("")
         if ".." in place.parts:
             raise UserError(f"eval.maps: the set names a file {batch['file'][i]!r}.")
+        size = augment.decode(batch["photograph"][i], str(batch["file"][i])).shape[:2]
         maps = {"sentiment_map": out["sentiment_map"][i]}
         if "class_maps" in out:
             maps |= dict(zip(classes, np.moveaxis(out["class_maps"][i], -1, 0), strict=True))

@@ -15,6 +15,7 @@ from jaxsent.report.charts import finite, line_chart, short
 from jaxsent.report.gallery import gallery
 from jaxsent.report.pictures import Example
 from jaxsent.report.tables import attention, cards, mistakes, sentiment_maps
+from jaxsent.report.units import Unit, units
 from jaxsent.report.words import duration, known, percent, summary
 
 SPLITS = ("train", "validation", "test")
@@ -73,6 +74,7 @@ def write_report(
     results: Mapping,
     curves: Iterable[Mapping] = (),
     examples: Iterable[Example] = (),
+    chosen_units: Iterable[Unit] = (),
     config: Mapping | None = None,
     environment: Mapping | None = None,
 ) -> Path:
@@ -89,6 +91,7 @@ def write_report(
         "cases_by_class"), attention (`metrics.summarise_attention`, also "baselines").
       curves: the lines of metrics.jsonl: step, split and values.
       examples: images for the gallery, in the order to show them within their kind.
+      chosen_units: the image that each unit of a class rose highest in.
       config: shown as JSON.
       environment: name → text, shown as a table; "command" is shown above it.
     """
@@ -105,6 +108,7 @@ def write_report(
         ("maps", "Sentiment maps", sentiment_maps(results)),
         ("attention", "Where people look", attention(results)),
         ("examples", "Examples", _examples(list(examples), classes, detect_classes)),
+        ("units", "What the units of a class see", _units(list(chosen_units), detect_classes)),
         ("training", "Training", _training(list(curves))),
         ("meaning", "What the numbers mean", _meanings(results)),
         ("run", "How this was made", _run(results, config, environment)),
@@ -152,9 +156,24 @@ def _examples(examples, classes, detect_classes):
         note += "; the white line is the border of the true region, which training never saw"
     note += "."
     if any(example.class_maps is not None for example in examples):
-        note += " Below, the map of every class, the strongest first, on one scale for each image."
+        note += (
+            " Below, the classes' maps with the probabilities of the branch that they belong to, "
+            "the likeliest first, on one scale for each image."
+        )
     legend = '<span class="heat">low<b></b>high</span>'
     return f'<p class="note">{note} {legend}</p>{gallery(examples, classes, detect_classes)}'
+
+
+def _units(chosen, names):
+    if not chosen:
+        return ""
+    note = (
+        "A class's map is the mean of several. For each of them the image of that class in which "
+        "it rose highest, dark where it stays below Otsu's threshold"
+    )
+    if any(unit.region is not None for unit in chosen):
+        note += "; the white line is the border of the true region"
+    return f'<p class="note">{note}.</p>{units(chosen, names)}'
 
 
 def _training(curves):

@@ -19,13 +19,13 @@ class Example:
     """One image of the gallery with what the network said about it."""
 
     image: np.ndarray
-    """(S, S, 3) uint8, RGB."""
+    """(H, W, 3) uint8 RGB, the whole photograph, which the maps are of."""
     sentiment_map: np.ndarray | None
     """(h, w) of any range."""
     class_maps: np.ndarray | None
     """(h, w, C), one map for each class of the detection branch, or (h, w, K) without one."""
     region: np.ndarray | None
-    """(S, S) uint8, the true region: soft, 0..255."""
+    """(H, W) uint8, the true region: soft, 0..255."""
     label: str
     prediction: str | None
     """None of a network that names no class."""
@@ -35,7 +35,12 @@ class Example:
     """(K,) of the classification branch."""
     file: str
     kind: str = "random"
-    """Why it is shown: best, worst or random."""
+    """Why it is shown, of gallery.KINDS."""
+    map_probabilities: np.ndarray | None = None
+    """(C,) of the branch that the class maps belong to, for the whole photograph."""
+    map_branch: str = "detection branch"
+    overlap: np.ndarray | None = None
+    """(2,) precision and recall of the sentiment map, where there is a region."""
 
 
 def overlay(image, map, *, limits: tuple[float, float] | None = None) -> np.ndarray:

@@ -114,3 +114,17 @@ def test_broken_heic(heic):
         photograph.read(data[: len(data) // 2])
     assert photograph.is_heic(b"\xff\xff\xff\xffftypheic" + bytes(8))
     assert not photograph.is_heic(b"\xff\xff\xff\xffftypisom" + bytes(8))
+
+
+@pytest.mark.parametrize(
+    "error", [EOFError, RuntimeError, ValueError, Image.DecompressionBombError]
+)
+def test_whatever_a_decoder_raises_is_told_in_a_line(heic, monkeypatch, error):
+    """pillow_heif's errors are of any kind: a size above its limits is a RuntimeError."""
+
+    def fails(file):
+        raise error("broken")
+
+    monkeypatch.setattr(Image, "open", fails)
+    with pytest.raises(UserError, match="photograph"):
+        photograph.read(heic[0])

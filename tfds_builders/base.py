@@ -3,6 +3,8 @@
 import collections
 import dataclasses
 import io
+import itertools
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +13,7 @@ import tensorflow_datasets as tfds
 
 from jaxsent.emotions import POLARITY
 from jaxsent.errors import UserError
-from tfds_builders import images, maps, progress, splits
+from tfds_builders import images, maps, origin, progress, rest, splits
 from tfds_builders.card import Card
 from tfds_builders.found import Found, Item, polarity
 from tfds_builders.parallel import ahead
@@ -42,6 +44,7 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     strict = False
     source = ""  # the user's folder or .zip, for the survey
+    files: origin.Files | None = None  # what lies there (None: to be listed)
     track: Callable = staticmethod(progress.silent)
     survey: Survey | None = None
 
@@ -89,6 +92,7 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         root = Path(dl_manager.manual_dir)
         parts, looked = self._usable(root)
         self.survey.save(self.data_dir)  # TFDS's temporary folder as yet
+        origin.save(self.files, self.data_dir)
         return {
             split: self._generate_examples(split, items, root, looked)
             for split, items in parts.items()
@@ -103,9 +107,16 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self.survey = survey = Survey(self.name, found.layout, total, source=self.source)
         survey.missing, survey.left_out = found.missing, dict(found.left_out)
         survey.expected_counts = found.expected
+        survey.nested, survey.empty = dict(found.nested), found.empty
+        self.files = origin.files(root) if self.files is None else self.files
+        survey.digest = origin.digest(self.files)
+        rest.tell(origin.names(root), _names(found, root), found.listed, survey)
         items, looked = sift(found.items, root, survey, self.track)
         survey.found = len({item.path for item in items})
         survey.maps = {name: sum(name in item.maps for item in items) for name in self.MAPS}
+
+        labels = {item.label for item in items}
+        survey.empty += [c for c in self.info.features["label"].names if c not in labels]
 
         digests = {path: look.digest for path, look in looked.items()}
         parts = self.divide(items, digests)
@@ -144,3 +155,13 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             **item.facts,
             **grey,
         }
+
+
+def _names(found: Found, root: Path) -> set[str]:
+    """The files that a layout knows of, named as `origin` does."""
+    paths = itertools.chain(
+        (path for item in found.items for path in (item.path, *item.maps.values())),
+        found.aside,
+        found.tables,
+    )
+    return {Path(os.path.relpath(path, root)).as_posix() for path in paths}

@@ -31,7 +31,10 @@ class Found:
     """A layout in words, its photographs, and what it names but lacks.
 
     `expected` is how many images there should be by split and class, "all" standing for any;
-    `left_out` how many are passed over on purpose, by the reason.
+    `left_out` how many are passed over on purpose, by the reason, and `aside` their files where
+    they are there. `tables` are the files that say what is what. `nested` counts photographs by
+    their folder below a class folder, `empty` names class folders without any. `listed`: a table
+    decides which photographs belong to the set, so that others may lie beside them.
     """
 
     layout: str
@@ -39,6 +42,11 @@ class Found:
     missing: list[str] = dataclasses.field(default_factory=list)
     expected: Counts = dataclasses.field(default_factory=dict)
     left_out: Counter[str] = dataclasses.field(default_factory=Counter)
+    aside: list[Path] = dataclasses.field(default_factory=list)
+    tables: list[Path] = dataclasses.field(default_factory=list)
+    nested: Counter[str] = dataclasses.field(default_factory=Counter)
+    empty: list[str] = dataclasses.field(default_factory=list)
+    listed: bool = True
 
 
 def counted(labels: Iterable[tuple[str, str]]) -> Counts:

@@ -13,10 +13,16 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from jaxsent.data import photograph
 from jaxsent.data.augment import decode
 from jaxsent.errors import UserError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"})
+SUFFIXES = photograph.SUFFIXES
+# Pictures of kinds that nothing here reads: whoever has them among photographs should hear of it.
+UNREAD_SUFFIXES = frozenset(
+    ".arw .cr2 .cr3 .dng .hif .ico .j2k .jfif .jp2 .jpe .jxl .nef .orf .pgm .ppm .psd .raf .rw2 "
+    ".svg .tga .xcf".split()
+)
 LARGE = 1 << 20  # pixels from which a lossy picture that must be encoded again becomes a JPEG
 
 
@@ -38,10 +44,11 @@ def encoded(path: Path, root: Path) -> bytes:
     """The file as it is if every reader agrees on it, else its upright picture on white as PNG.
 
     Readers agree on 8-bit RGB and grey JPEGs and PNGs without alpha or rotation. A lossy file of
-    more than a megapixel that must be encoded again becomes a JPEG of quality 95.
+    more than a megapixel that must be encoded again becomes a JPEG of quality 95; HEIC and AVIF
+    become a PNG of the very pixels that photograph.decode, and so predict, reads.
 
     Raises UserError naming the file: it does not decode or is cut short, is no regular file, or
-    is a symbolic link that leads out of `root`.
+    is a symbolic link that leads out of `root`; ExtraNeeded for a HEIC without its extra.
     """
     data = read(path, root)
     pixels, header = _pixels(data, path)
@@ -108,6 +115,8 @@ class _Header(NamedTuple):
 
 def _pixels(data: bytes, path: Path) -> tuple[np.ndarray, _Header]:
     """(H, W, 3) uint8 RGB, upright and on white, and what the header says."""
+    if data[4:8] == photograph.FTYP:
+        return photograph.decode(data, str(path)), _Header(plain=False, lossy=False, turn=1)
     try:
         picture = Image.open(io.BytesIO(data))
         header = _header(picture, data)

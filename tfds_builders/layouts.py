@@ -1,10 +1,12 @@
 """What the layouts of several sets have in common. Names only; no image is opened."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from jaxsent.errors import UserError
-from tfds_builders.found import Item, readable
+from tfds_builders import origin
+from tfds_builders.found import Found, Item, readable
 from tfds_builders.images import SUFFIXES
 
 SPLIT_FOLDERS = {
@@ -12,6 +14,7 @@ SPLIT_FOLDERS = {
     "validation": ("val", "validation", "valid"),
     "test": ("test", "testing"),
 }
+SPLIT_NAMES = frozenset(name for names in SPLIT_FOLDERS.values() for name in names)
 
 
 def split_folders(root: Path) -> dict[str, Path]:
@@ -32,8 +35,12 @@ def class_folders(tree: Path, class_of: Mapping[str, str]) -> dict[str, Path]:
 
 
 def own_folders(tree: Path) -> dict[str, Path]:
-    """Every folder of a tree that holds photographs, by its name."""
-    return {readable(p.name): p for p in _folders(tree) if any(photographs(p))}
+    """Every folder of a tree by its name, but for those of splits.
+
+    They are told from a class of such a name by photographs in folders below them alone.
+    """
+    folders = {readable(p.name): p for p in _folders(tree)}
+    return {n: p for n, p in folders.items() if n.lower() not in SPLIT_NAMES or photographs(p)}
 
 
 def photographs(folder: Path) -> list[Path]:
@@ -42,10 +49,29 @@ def photographs(folder: Path) -> list[Path]:
     return sorted(p for p in files if not p.name.startswith("."))
 
 
-def items_of(folders: Mapping[str, Path], split: str = "") -> list[Item]:
-    """The photographs of class folders."""
-    files = ((path, label) for label, folder in folders.items() for path in photographs(folder))
-    return [Item(path, label, split) for path, label in files]
+def by_class(
+    layout: str, root: Path, trees: Mapping[str, Mapping[str, Path]], missing: Iterable[str] = ()
+) -> Found:
+    """What lies in class folders, given by split and class; folders below belong to their class."""
+    found = Found(layout, [], list(missing), listed=False)
+    for split, folders in trees.items():
+        for label, folder in folders.items():
+            paths = list(below(folder))
+            found.items += [Item(path, label, split) for path in paths]
+            found.nested.update(_name(p.parent, root) for p in paths if p.parent != folder)
+            if not paths:
+                found.empty.append(_name(folder, root))
+    return found
+
+
+def _name(folder: Path, root: Path) -> str:
+    return f"{readable(folder.relative_to(root).as_posix())}/"
+
+
+def below(folder: Path) -> Iterator[Path]:
+    """The photographs of a folder and of those below it."""
+    names = origin.names(folder)
+    return (folder / name for name in names if os.path.splitext(name)[1].lower() in SUFFIXES)
 
 
 def text(table: Path) -> str:

@@ -5,13 +5,13 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import tensorflow_datasets as tfds
 from absl import logging
 
 from jaxsent.errors import UserError
-from tfds_builders import builder_class, names, progress
+from tfds_builders import again, builder_class, names, origin, progress
 from tfds_builders.archive import unpacked
 
 
@@ -30,45 +30,77 @@ def prepare(
     strict=False,
     track: Callable = progress.bar,
     beam: list[str] | None = None,
+    force: bool = False,
+    changed: Literal["error", "rebuild"] = "error",
+    tell: Callable[[str], object] = logging.info,
 ):
     """The builder of a set that is ready to be read, built from `source` if need be.
 
     `builder_config` is a configuration's name or object (None: the set's first). `data_dir` holds
-    prepared sets (None: TFDS's default); one that is there is read as it is, so delete its folder
-    to build it again. `source` is the user's folder as the set's authors ship it, or a .zip of it,
-    which is unpacked inside `data_dir` meanwhile; `strict` makes files that are missing, do not
-    decode or contradict each other an error. `track` shows how far it is (progress.silent: not).
-    `beam`: options of Apache Beam, for a set that is prepared through it ([]: the direct runner).
+    prepared sets (None: TFDS's default). `source` is the user's folder as the set's authors ship
+    it, or a .zip of it, which is unpacked inside `data_dir` meanwhile; `strict` makes files that
+    are missing, do not decode, belong nowhere or contradict each other an error. `track` shows how
+    far it is (progress.silent: not). `beam`: options of Apache Beam, for a set that is prepared
+    through it ([]: the direct runner).
 
-    `survey.load(builder.data_dir)` tells what was found. An interrupted build leaves at most a
-    temporary folder that is never read. Not for several processes at once.
+    A set that is there is read as it is while the names and sizes in `source` are those that it was
+    prepared from, or no `source` is given. `changed` says what becomes of it where they are not:
+    "error", since runs may have been trained on it, or "rebuild". `force` always builds it anew.
+    The old set stays until the new one is whole. `tell` hears, in a line, what is done to a set
+    that is there.
+
+    `survey.load(builder.data_dir)` tells what was found, and the source's digest. An interrupted
+    build leaves at most a temporary folder that is never read. Not for several processes at once.
 
     Raises UserError: an unknown set or configuration, nothing to build from, another layout, one
-    picture in two splits, a `data_dir` that cannot be written.
+    picture in two splits, a source that changed, a `data_dir` that cannot be written.
     """
     cls = builder_class(name)
     data_dir = _data_dir(data_dir)
-    with _silenced():
-        builder = cls(
-            data_dir=data_dir, config=_config(name, cls, builder_config), file_format="array_record"
-        )
-    if Path(builder.data_dir).is_dir() and builder.is_prepared():
-        _check_classes(builder)
-        return builder
-
+    config = _config(name, cls, builder_config)
     instructions = cls.MANUAL_DOWNLOAD_INSTRUCTIONS
+    source = Path(source).expanduser() if source and instructions else None
+    if beam is not None and not hasattr(cls, "beam"):
+        raise UserError(f"{name}: prepared by this machine alone; leave out beam")
+
+    def made(place: Path):
+        with _silenced():
+            return cls(data_dir=place, config=config, file_format="array_record")
+
+    builder = made(data_dir)
+    folder = Path(builder.data_dir)
+    if again.restore(folder):
+        builder = made(data_dir)
+    there = folder.is_dir() and builder.is_prepared()
+    full_name = f"{name}/{builder.builder_config.name}"
+    if there and not force:
+        _check_classes(builder)
+        if not source or (changed == "error" and not source.exists()):
+            tell(again.kept(full_name, folder, source))
+            return builder
     if instructions:
-        _check_source(name, builder.data_dir, source, instructions)
+        _check_source(name, folder, source, instructions, there)
+    if there and not force and not again.outdated(full_name, folder, source, changed, tell):
+        return builder
+    if there and force:
+        tell(f"{full_name} is there already; preparing it again, as you force it.")
+
     _check_writable(data_dir)
-    builder.strict, builder.track = strict, track
-    builder.source = str(source or "")
-    if beam is not None:
-        if not hasattr(cls, "beam"):
-            raise UserError(f"{name}: prepared by this machine alone; leave out beam")
-        builder.beam = beam
-    logging.info("preparing %s in %s", name, builder.data_dir)
+    with again.replacing(folder) if there else contextlib.nullcontext(data_dir) as place:
+        builder = made(place) if there else builder
+        builder.strict, builder.track = strict, track
+        if source:
+            builder.source, builder.files = str(source), origin.files(source)
+        if beam is not None:
+            builder.beam = beam
+        logging.info("preparing %s in %s", name, folder)
+        _build(builder, source, data_dir, track)
+    return made(data_dir) if there else builder
+
+
+def _build(builder, source: Path | None, data_dir: Path, track: Callable) -> None:
     with (
-        _folder(source if instructions else None, data_dir, track) as manual,
+        _folder(source, data_dir, track) as manual,
         _quiet(),
         tempfile.TemporaryDirectory() as downloads,
     ):
@@ -76,7 +108,6 @@ def prepare(
             download_dir=downloads,
             download_config=tfds.download.DownloadConfig(manual_dir=manual),
         )
-    return builder
 
 
 def prepared(data_dir=None) -> list[Prepared]:
@@ -89,7 +120,7 @@ def prepared(data_dir=None) -> list[Prepared]:
     found = []
     for info in sorted(data_dir.glob("*/*/*/dataset_info.json")):
         name, config, version = info.relative_to(data_dir).parts[:3]
-        if name in known and not version.startswith("incomplete."):
+        if name in known and not version.startswith(("incomplete.", again.OLD)):
             found.append(Prepared(f"{name}/{config}", info.parent))
     return found
 
@@ -118,13 +149,18 @@ def _check_classes(builder) -> None:
         )
 
 
-def _check_source(name: str, prepared: str, source, instructions: str) -> None:
+def _check_source(
+    name: str, prepared: Path, source: Path | None, instructions: str, there: bool
+) -> None:
     get = f"expected {instructions} (`make demo` needs no data of yours.)"
+    if source is None and there:
+        raise UserError(
+            f"{name}: to prepare it again, its source folder is needed; add --from FOLDER; {get}"
+        )
     if source is None:
         raise UserError(
             f"{name}: not prepared in {prepared} and no source folder given (data.source); {get}"
         )
-    source = Path(source).expanduser()
     if _is_zip(source):
         return
     if source.is_file():
@@ -140,9 +176,8 @@ def _is_zip(source: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _folder(source, data_dir: Path, track: Callable) -> Iterator[Path | None]:
+def _folder(source: Path | None, data_dir: Path, track: Callable) -> Iterator[Path | None]:
     """The user's folder, unpacked if it is a .zip; None for a set that needs none."""
-    source = source and Path(source).expanduser()
     if source and _is_zip(source):
         with unpacked(source, data_dir, track) as folder:
             yield folder

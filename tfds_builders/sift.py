@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from jaxsent.data.photograph import ExtraNeeded
 from jaxsent.errors import UserError
 from tfds_builders import images
 from tfds_builders.found import Item, readable
@@ -30,6 +31,7 @@ def sift(
             kind, path = result
             lost[relative(path, root)] = kind
     survey.undecodable = [name for name, kind in lost.items() if kind == "undecodable"]
+    survey.unread += [name for name, kind in lost.items() if kind == "unread"]
     survey.refused = [name for name, kind in lost.items() if kind == "refused"]
     kept = _consistent(kept, looked, root, survey)
     return kept, looked
@@ -47,6 +49,8 @@ def _look(item: Item, root: Path) -> images.Looked | tuple[str, Path]:
         looked = images.look(path, root)
         for path in item.maps.values():
             images.grey(path, root)
+    except ExtraNeeded:
+        return "unread", path
     except UserError:
         return ("undecodable" if images.inside(path, root) else "refused"), path
     return looked

@@ -8,10 +8,25 @@ from typing import NamedTuple
 from absl import logging
 
 from jaxsent.errors import UserError
+from tfds_builders.images import SUFFIXES
 
 FILE = "survey.json"
 ALL = "all"
 LISTED = 10  # names of each kind in the line that a person reads
+
+LOST = {
+    "missing": "missing",
+    "undecodable": "undecodable",
+    "unread": "of a kind that is not read",
+    "refused": "refused as links out of the folder",
+    "contradictory": "contradictory",
+    "outside": "in no folder of a class",
+    "empty": "without a photograph",
+}
+"""What `strict` makes an error, in words."""
+
+ASIDE = {"unlisted": "beside those of the set", "others": "that are no photographs"}
+"""What is told of and no loss, in words."""
 
 
 class Row(NamedTuple):
@@ -38,39 +53,58 @@ class Survey:
     source: str = ""
     missing: list[str] = dataclasses.field(default_factory=list)
     undecodable: list[str] = dataclasses.field(default_factory=list)
+    unread: list[str] = dataclasses.field(default_factory=list)  # pictures of other kinds
     refused: list[str] = dataclasses.field(default_factory=list)  # links out of the folder
     contradictory: list[str] = dataclasses.field(default_factory=list)  # one picture, two labels
+    outside: list[str] = dataclasses.field(default_factory=list)  # photographs of no class
+    empty: list[str] = dataclasses.field(default_factory=list)  # classes, and folders of classes
+    unlisted: list[str] = dataclasses.field(default_factory=list)  # photographs beside the set's
+    others: list[str] = dataclasses.field(default_factory=list)  # files that are no pictures
+    nested: dict[str, int] = dataclasses.field(default_factory=dict)  # by folder below a class's
     duplicates: list[list[str]] = dataclasses.field(default_factory=list)  # files of one picture
     left_out: dict[str, int] = dataclasses.field(default_factory=dict)  # by the reason, on purpose
     maps: dict[str, int] = dataclasses.field(default_factory=dict)  # by the feature, as "region"
     counts: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
     expected_counts: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
+    digest: str = ""  # of the source's names and sizes, see origin; "": by an older version
 
     def short(self) -> bool:
-        """Whether any image is wanting, or unusable."""
-        lacking = self.missing or self.undecodable or self.refused or self.contradictory
-        return bool(lacking) or self.expected not in (None, self.found)
+        """Whether any image is wanting, unusable, or of no class that is known."""
+        return any(getattr(self, kind) for kind in LOST) or self.expected not in (None, self.found)
 
     def log(self, strict: bool) -> None:
         """Tell a person, as a UserError if `strict` and anything is short."""
+        self.check(strict)
+        logging.log(logging.WARNING if self.short() else logging.INFO, "%s", self.text())
+
+    def check(self, strict: bool) -> None:
+        """Raises UserError if `strict` and anything is short."""
         if strict and self.short():
             raise UserError(f"{self.text()}; restore the files or prepare without strict")
-        logging.log(logging.WARNING if self.short() else logging.INFO, "%s", self.text())
 
     def text(self) -> str:
         """The counts and the first names, in a line."""
         of = "" if self.expected is None else f" of {self.expected}"
         parts = [f"{self.name}: {self.layout}", f"{self.found}{of} images usable"]
-        for kind in ("missing", "undecodable", "refused", "contradictory"):
-            if files := getattr(self, kind):
-                why = " as links out of the folder" if kind == "refused" else ""
-                parts.append(f"{len(files)} {kind}{why}: {_first(files)}")
+        parts += [
+            f"{len(names)} {words}: {_first(names)}{self._advice(kind)}"
+            for kind, words in (LOST | ASIDE).items()
+            if (names := getattr(self, kind))
+        ]
+        if self.nested:
+            count = sum(self.nested.values())
+            parts.append(f"{count} in folders below their class's: {_first(list(self.nested))}")
         if self.duplicates:
             pictures = [" = ".join(files) for files in self.duplicates]
             parts.append(f"{len(pictures)} in several files: {_first(pictures)}")
         parts += [f"{count} left out ({reason})" for reason, count in self.left_out.items()]
         parts += [f"{count} with {name}" for name, count in self.maps.items()]
         return "; ".join(parts)
+
+    def _advice(self, kind: str) -> str:
+        # Of the kinds that are read, HEIC alone may lack what reads it.
+        heic = kind == "unread" and any(Path(n).suffix.lower() in SUFFIXES for n in self.unread)
+        return " (for HEIC: pip install 'jaxsent[heic]')" if heic else ""
 
     def rows(self) -> list[Row]:
         """The table: each class of each split, each split, each class, and everything last."""

@@ -13,8 +13,7 @@ from jaxsent.errors import UserError
 from tfds_builders import splits
 from tfds_builders.base import FolderBuilder
 from tfds_builders.found import Found, Item
-from tfds_builders.images import SUFFIXES
-from tfds_builders.layouts import text
+from tfds_builders.layouts import below, text
 
 # The headings of the published tables are not documented: these are tried in turn.
 GUESSES = {
@@ -62,8 +61,10 @@ class VotesBuilder(FolderBuilder, skip_registration=True):
             else:
                 missing[image] = None
         found = Found(f"{', '.join(t.name for t in tables)} + images by id", items, list(missing))
+        found.tables = tables
         if undecided:
             found.left_out["neutral or undecided"] = len(undecided)
+            found.aside = [files[image] for image in undecided if image in files]
         return found
 
     def divide(self, items: list[Item], digests: Mapping[Path, str]) -> splits.Splits:
@@ -116,5 +117,5 @@ def _vote(row: dict, columns: dict[str, str | None], where: str) -> tuple[str, s
 
 def _files_by_stem(root: Path) -> dict[str, Path]:
     """Every photograph below a folder by its name, with its suffix and without."""
-    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
+    files = sorted(below(root))
     return dict(itertools.chain.from_iterable(((p.stem, p), (p.name, p)) for p in files[::-1]))

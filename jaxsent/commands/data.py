@@ -19,7 +19,12 @@ def add(parser) -> None:
     )
     prepare.add_argument("--data-dir", **shared)
     prepare.add_argument(
-        "--strict", action="store_true", help="stop where a file is missing or unreadable"
+        "--strict",
+        action="store_true",
+        help="stop where a file is missing, unreadable or of no class",
+    )
+    prepare.add_argument(
+        "--force", action="store_true", help="prepare it again even where the folder is unchanged"
     )
     prepare.add_argument(
         "--beam", nargs="?", const="", metavar="OPTIONS",
@@ -58,11 +63,13 @@ def _prepare(options) -> int:
     name, _, variant = options.name.partition("/")
     beam = {} if options.beam is None else {"beam": options.beam.split()}
     builder = prepare(
-        name, variant or None, options.data_dir, options.source, options.strict, **beam
-    )
+        name, variant or None, options.data_dir, options.source, options.strict, **beam,
+        force=options.force, changed="rebuild", tell=print,
+    )  # fmt: skip
     found = survey.load(builder.data_dir)
     if found:
         _summary(found)
+        found.check(options.strict)  # of a set that was there
     else:
         for split, info in builder.info.splits.items():
             print(f"{split}: {info.num_examples:,} images")

@@ -9,8 +9,16 @@ import numpy as np
 from jaxsent.data import augment, jpeg
 from jaxsent.errors import UserError
 
+# What is read, by predict and of data sets.
 SUFFIXES = frozenset(".jpg .jpeg .png .webp .gif .tif .tiff .bmp .avif .heic .heif".split())
+HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
+AVIF_BRANDS = frozenset((b"avif", b"avis"))
+FTYP = b"ftyp"  # how the files of both begin, from the fifth byte on
 LARGE = 4_000_000  # pixels
+
+
+class ExtraNeeded(UserError):
+    """A photograph that an optional package would read."""
 
 
 def read(photo) -> np.ndarray:
@@ -78,14 +86,33 @@ def _factor(shape: tuple[int, int], side: int) -> int:
 
 
 def decode(data: bytes, name: str) -> np.ndarray:
-    """The bytes of an image file -> (H, W, 3) uint8 RGB. Raises UserError naming it.
+    """The bytes of an image file -> (H, W, 3) uint8 RGB.
 
-    OpenCV reads what it can, as in training; Pillow and its plugins the rest.
+    OpenCV reads what it can, as in training, Pillow and its plugins the rest, and HEIC and AVIF,
+    whose rotation OpenCV forgets.
+
+    Raises:
+      UserError: naming it, where it does not decode; ExtraNeeded for a HEIC without the extra.
     """
+    if is_heic(data):
+        _register_heic(name)
+    if data[4:8] == FTYP and (image := _with_pillow(data)) is not None:
+        return image
     try:
         return augment.decode(data, name)
-    except UserError as error:
-        return _with_pillow(data, error)
+    except UserError:
+        if (image := _with_pillow(data)) is None:
+            raise
+        return image
+
+
+def is_heic(data: bytes) -> bool:
+    """Whether a file is a HEIC (or HEIF) by its first bytes, whatever its name says; no AVIF."""
+    if data[4:8] != FTYP:
+        return False
+    end = min(int.from_bytes(data[:4]), 256)
+    brands = {data[i : i + 4] for i in (8, *range(16, end, 4))}
+    return bool(brands & HEIC_BRANDS) and not brands & AVIF_BRANDS
 
 
 def _from_file(path: Path) -> np.ndarray:
@@ -121,17 +148,25 @@ def _from_pillow(image) -> np.ndarray:
     return _from_array(np.array(image.convert("RGBA" if transparent else "RGB")))
 
 
-def _with_pillow(data: bytes, cause: UserError) -> np.ndarray:
+def _with_pillow(data: bytes) -> np.ndarray | None:
+    """None where Pillow does not decode it."""
     from PIL import Image
 
-    try:
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
-    except ImportError:
-        pass
     try:
         with Image.open(io.BytesIO(data)) as image:
             return _from_pillow(image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise cause from None
+        return None
+    except (EOFError, RuntimeError):  # of pillow_heif
+        return None
+
+
+def _register_heic(name: str) -> None:
+    """Let Pillow read HEIC. Raises ExtraNeeded where the package is not installed."""
+    try:
+        import pillow_heif
+    except ImportError:
+        raise ExtraNeeded(
+            f"{name}: a HEIC photograph; pip install 'jaxsent[heic]' reads it, or save it as JPEG."
+        ) from None
+    pillow_heif.register_heif_opener()

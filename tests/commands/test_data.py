@@ -114,6 +114,54 @@ def test_what_goes_wrong_is_one_line(call, pets, tmp_path):
         assert "Traceback" not in told
 
 
+def test_prepare_again(call, pets, tmp_path):
+    """Kept and said, built anew where the folder changed or by force, and said why."""
+    out = ("--data-dir", tmp_path / "prepared")
+    arguments = ("prepare", "folder/pets", "--from", pets, *out)
+    _, said, _ = call(*arguments)
+    assert "there already" not in said
+    _, said, told = call(*arguments)
+    assert f"folder/pets is there already, prepared from {pets}; {pets} is unchanged." in said
+    assert "20 images usable" in told
+    trees.photograph(pets / "cat" / "below" / "new.jpg")
+    (pets / "cat" / "notes.txt").write_text("")
+    status, said, told = call(*arguments)
+    assert status == 0
+    assert "has changed: 2 new (cat/below/new.jpg, cat/notes.txt); preparing it again" in said
+    assert "21 images usable" in told
+    assert "1 in folders below their class's: cat/below/" in told
+    assert "1 that are no photographs: cat/notes.txt" in told
+    _, said, _ = call(*arguments, "--force")
+    assert "is there already; preparing it again, as you force it." in said
+    _, said, _ = call("prepare", "folder/pets", *out)
+    assert f"folder/pets is there already, prepared from {pets}." in said
+    status, _, told = call("prepare", "folder/pets", *out, "--force")
+    assert (status, "add --from FOLDER" in told) == (2, True)
+    status, _, told = call(*arguments, "--strict")
+    assert (status, "1 undecodable: dog/broken.jpg" in told) == (2, True)
+
+
+def test_a_run_does_not_change_the_set_under_those_before(call, pets, tmp_path, tiny_config):
+    from jaxsent.errors import UserError
+    from jaxsent.run import experiment
+    from tfds_builders import survey
+
+    config = tiny_config
+    config.data.name, config.data.dir = "folder/pets", str(tmp_path / "prepared")
+    config.data.source, config.model.num_classes = str(pets), 2
+    config.model.name, config.model.detect_classes = "wscnet", 2
+    digest = survey.load(experiment.make(config).builder.data_dir).digest
+    assert survey.load(experiment.make(config).builder.data_dir).digest == digest != ""
+    trees.photograph(pets / "cat" / "new.jpg")
+    with pytest.raises(UserError, match=r"has changed .*: 1 new .*or leave out .*data.source"):
+        experiment.make(config)
+    config.data.source = ""
+    assert survey.load(experiment.make(config).builder.data_dir).digest == digest
+    config.data.source = str(pets)
+    call("prepare", "folder/pets", "--from", pets, "--data-dir", tmp_path / "prepared")
+    assert survey.load(experiment.make(config).builder.data_dir).digest != digest
+
+
 def test_show_of_a_split_that_is_not_there(call, pets, tmp_path):
     out = ("--data-dir", tmp_path / "prepared")
     call("prepare", "folder/pets", "--from", pets, *out)

@@ -80,6 +80,7 @@ def test_absent_photographs_of_iaps_are_told(folder, tmp_path):
     assert told.missing == [*(f"{n}.jpg" for n in range(1, 7)), "9.jpg fixations"]
     assert (told.found, told.expected) == (13, 1019)
     assert told.maps == {"fixation_map": 13, "fixations": 13}
+    assert (told.unlisted, told.outside, told.others) == ([], [], [])
     with pytest.raises(UserError, match="7 missing"):
         prepare("emod", None, tmp_path / "other", folder, strict=True)
 

@@ -62,6 +62,8 @@ def test_survey_is_kept_beside_the_set(folder, tmp_path):
     assert told.missing == ["images/joy/3.jpg", "ground_truth/fear/8.jpg"]
     assert told.undecodable == ["ground_truth/fear/9.jpg"]
     assert told.left_out == {"in neither list": 1}
+    assert told.unlisted == ["ground_truth/joy/3.jpg"]  # whose photograph is missing
+    assert (told.outside, told.others) == ([], [])
     rows = {(row.split, row.label): (row.found, row.expected) for row in told.rows()}
     assert rows["train", "joy"] == (6, 7)
     assert rows["test", "fear"] == (1, 3)
@@ -75,6 +77,8 @@ def test_without_lists_each_class_is_split(folder, tmp_path):
     (folder / "training_testing_split" / "training.txt").unlink()
     builder = prepare("emotionroi", None, tmp_path / "out", folder)
     assert trees.sizes(builder) == {"train": 48, "test": 12}
+    told = survey.load(builder.data_dir)
+    assert (told.outside, told.others) == ([], ["training_testing_split/testing.txt"])
     assert set(Counter(trees.labels(builder, "test").values()).values()) == {2}
 
 

@@ -124,3 +124,32 @@ def test_other_layout_lists_the_accepted_ones(tmp_path):
     for text in ("holds photos", "Images/", "{train,val,test}", "emotion_dataset", "You et al."):
         assert text in str(error.value)
     assert not list((tmp_path / "out").glob("fi/default/*"))
+
+
+def test_what_no_emotion_has_is_told(tmp_path, caplog):
+    """Folders below an emotion's are its own; a second folder of an emotion and others are not."""
+    root = tmp_path / "fi"
+    for c in MIKELS:
+        for i in range(8):
+            write(root / c / f"{i}.jpg")
+    write(root / "awe" / "more" / "9.jpg")
+    write(root / "amuse" / "2.jpg")  # amusement/ is there
+    write(root / "boredom" / "3.jpg")
+    (root / "fear" / "4.cr2").write_bytes(b"x")
+    with caplog.at_level(logging.WARNING, "absl"):
+        builder = prepare("fi", None, tmp_path / "out", root)
+    told = survey.load(builder.data_dir)
+    assert (told.found, told.nested) == (65, {"awe/more/": 1})
+    assert told.outside == ["amuse/2.jpg", "boredom/3.jpg"]
+    assert told.unread == ["fear/4.cr2"]
+    assert "2 in no folder of a class: amuse/2.jpg" in caplog.text
+
+
+def test_photographs_in_no_list_are_told(tmp_path):
+    lines = [f"{c}/{c}{i}.jpg" for c in MIKELS for i in range(2)]
+    for line in [*lines, "awe/unlisted.jpg"]:
+        write(tmp_path / "fi" / "Images" / line)
+    for name, part in (("Train", lines[::2]), ("Test", lines[1::2])):
+        (tmp_path / "fi" / f"{name}Images.txt").write_text("\n".join(part))
+    told = survey.load(prepare("fi", None, tmp_path / "out", tmp_path / "fi").data_dir)
+    assert (told.unlisted, told.outside, told.others) == (["Images/awe/unlisted.jpg"], [], [])

@@ -275,6 +275,29 @@ def test_odd_files(tmp_path, caplog):
     assert not list(tmp_path.glob("strict/flickr/default/*"))
 
 
+def test_what_no_pair_has_is_told(tmp_path, caplog, monkeypatch):
+    root = tree(tmp_path / "source", each=20)
+    write(root / "happy_dog" / "below" / "1.jpg", 1)
+    write(root / "loose.jpg", 2)
+    write(root / "happy_dog" / "._1.jpg", 3)
+    (root / "happy_dog" / "2.dng").write_bytes(b"x")
+    (root / "happy_dog" / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (root / "notes.txt").write_text("mine")
+    (root / "sad_face").mkdir()
+    write(root / "unlisted_thing" / "1.jpg", 4)
+    with open(root / "3244ANPs.txt", "a") as file:
+        file.write("\n\tsad_face [sentiment: -1.00] [#imgs: 1]\n")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with caplog.at_level(logging.INFO, "absl"):
+        builder = build(root, tmp_path / "out", workers=1)
+    told = survey.load(builder.data_dir)
+    assert told.outside == ["happy_dog/below/1.jpg", "loose.jpg"]
+    assert told.unread == ["happy_dog/2.dng", "happy_dog/a.heic"]
+    assert (told.empty, told.others, told.undecodable) == (["sad_face/"], ["notes.txt"], [])
+    assert (told.found, told.left_out) == (80, {"of pairs without a value": 1})
+    assert "pip install 'jaxsent[heic]'" in caplog.text
+
+
 def test_too_few_for_a_test_split(tmp_path):
     with pytest.raises(UserError, match=r"none for the split test"):
         build(tree(tmp_path / "source", each=2), tmp_path / "out", workers=1)

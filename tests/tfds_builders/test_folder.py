@@ -2,11 +2,14 @@
 
 import csv
 import os
+import sys
 from collections import Counter
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from jaxsent.data import augment, photograph
 from jaxsent.data.batches import class_names, eval_batches, num_examples
 from jaxsent.errors import UserError
 from tests.tfds_builders import trees
@@ -188,3 +191,153 @@ def test_what_cannot_be_used_is_left_out_and_told(tmp_path, caplog):
     assert "1 refused as links out of the folder: cat/link.jpg" in caplog.text
     files = {file for split in builder.info.splits for file in trees.labels(builder, split)}
     assert "dog/caf�.jpg" in files
+
+
+# What is in no class's folder, or nothing that is read -------------------------------------------
+
+
+def test_folders_below_a_class_belong_to_it(tmp_path, caplog):
+    root = pets(tmp_path / "in", 10)
+    for i in range(10):
+        trees.photograph(root / "cat" / "2021" / "spring" / f"{i}.jpg")
+        trees.photograph(root / "eel" / "2022" / f"{i}.jpg")
+    with trees.told(caplog):
+        builder = prepare("folder", "mine", tmp_path / "out", root, strict=True)
+    assert class_names(builder) == ["cat", "dog", "eel"]
+    labels = {f: c for s in builder.info.splits for f, c in trees.labels(builder, s).items()}
+    assert Counter(labels.values()) == {"cat": 20, "dog": 10, "eel": 10}
+    assert labels["cat/2021/spring/3.jpg"] == "cat"
+    assert survey.load(builder.data_dir).nested == {"cat/2021/spring/": 10, "eel/2022/": 10}
+    assert "20 in folders below their class's: cat/2021/spring/, eel/2022/" in caplog.text
+
+
+def test_folders_below_a_class_of_a_split(tmp_path):
+    root = tmp_path / "in"
+    for split in ("train", "test"):
+        pets(root / split, 2)
+        trees.photograph(root / split / "dog" / "test" / "train" / "7.jpg", split)
+    builder = prepare("folder", None, tmp_path / "out", root, strict=True)
+    assert trees.sizes(builder) == {"train": 5, "test": 5}
+    assert trees.labels(builder, "train")["train/dog/test/train/7.jpg"] == "dog"
+
+
+def test_a_split_is_no_class(tmp_path):
+    """Beside class folders its photographs are told of; a class of that name has its own."""
+    root = pets(tmp_path / "in", 10)
+    pets(root / "train", 1)
+    builder = prepare("folder", "beside", tmp_path / "out", root)
+    assert class_names(builder) == ["cat", "dog"]
+    told = survey.load(builder.data_dir)
+    assert (told.found, told.outside) == (20, ["train/cat/0.jpg", "train/dog/0.jpg"])
+    with pytest.raises(UserError, match=r"2 in no folder of a class: train/cat/0.jpg"):
+        prepare("folder", "strict", tmp_path / "out", root, strict=True)
+
+    own = pets(tmp_path / "own", 10, ("rest", "training"))
+    builder = prepare("folder", "own", tmp_path / "out", own, strict=True)
+    assert class_names(builder) == ["rest", "training"]
+
+    alone = tmp_path / "alone"
+    pets(alone / "train", 3)
+    with pytest.raises(UserError, match="holds train; expected"):
+        prepare("folder", "alone", tmp_path / "out", alone)
+
+
+def test_nothing_is_passed_over_in_silence(tmp_path, caplog):
+    root = pets(tmp_path / "in", 10)
+    trees.photograph(root / "loose.jpg")
+    (root / "notes.txt").write_text("mine")
+    (root / "cat" / "film.mov").write_bytes(b"x")
+    (root / "cat" / "raw.DNG").write_bytes(b"x")
+    (root / "eel").mkdir()
+    (root / "fox" / "below").mkdir(parents=True)
+    for hidden in (".trash/1.jpg", "__MACOSX/cat/._0.jpg", "cat/.thumb.jpg"):
+        trees.photograph(root / hidden)
+    with trees.told(caplog):
+        builder = prepare("folder", "mine", tmp_path / "out", root)
+    told = survey.load(builder.data_dir)
+    assert told.outside == ["loose.jpg"]
+    assert told.others == ["cat/film.mov", "notes.txt"]
+    assert told.unread == ["cat/raw.DNG"]
+    assert told.empty == ["eel/", "fox/"]
+    assert class_names(builder) == ["cat", "dog"]
+    for text in (
+        "1 of a kind that is not read: cat/raw.DNG;",
+        "1 in no folder of a class: loose.jpg;",
+        "2 without a photograph: eel/, fox/;",
+        "2 that are no photographs: cat/film.mov, notes.txt",
+    ):
+        assert text in caplog.text + ";"
+    for file in ("loose.jpg", "cat/raw.DNG", "eel", "fox/below"):
+        with pytest.raises(UserError, match="prepare without strict"):
+            prepare("folder", "strict", tmp_path / "out", root, strict=True)
+        path = root / file
+        path.rmdir() if path.is_dir() else path.unlink()
+    (root / "fox").rmdir()
+    prepare("folder", "strict", tmp_path / "out", root, strict=True)  # notes and films are no loss
+
+
+def test_one_class_tells_of_the_empty_ones(tmp_path):
+    pets(tmp_path / "in", 3, ("cat",))
+    (tmp_path / "in" / "dog").mkdir()
+    with pytest.raises(UserError, match=r"two or more are needed; without a photograph: dog/;"):
+        prepare("folder", None, tmp_path / "out", tmp_path / "in")
+
+
+def test_a_class_whose_photographs_are_all_broken_is_told(tmp_path):
+    root = pets(tmp_path / "in", 10)
+    (root / "eel").mkdir()
+    (root / "eel" / "1.jpg").write_bytes(b"")
+    told = survey.load(prepare("folder", None, tmp_path / "out", root).data_dir)
+    assert (told.undecodable, told.empty) == (["eel/1.jpg"], ["eel"])
+
+
+def test_photographs_beside_a_table(tmp_path):
+    """The table decides, so that they are told of and no error."""
+    root = pets(tmp_path / "in", 10)
+    rows = [(f"{c}/{i}.jpg", c) for c in ("cat", "dog") for i in range(9)]
+    write_table(root, rows, ("path", "label"))
+    builder = prepare("folder", None, tmp_path / "out", root, strict=True)
+    told = survey.load(builder.data_dir)
+    assert told.unlisted == ["cat/9.jpg", "dog/9.jpg"]
+    assert (told.outside, told.others, told.found) == ([], [], 18)
+
+
+def heic(path, name):
+    """Noise of a name as a telephone turned on its side writes it."""
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs jaxsent[heic]")
+    pillow_heif.register_heif_opener()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(trees.noise(name)).save(path, "HEIF", exif=exif.tobytes(), quality=90)
+
+
+def test_heic_is_read_as_predict_reads_it(tmp_path):
+    root = tmp_path / "in"
+    for label in ("cat", "dog"):
+        for i in range(4):
+            heic(root / label / f"{i}.HEIC", f"{label}{i}")
+    builder = prepare("folder", "mine", tmp_path / "out", root, strict=True)
+    stored = {f: e for s in builder.info.splits for f, e in trees.examples(builder, s).items()}
+    assert len(stored) == 8
+    for file, example in stored.items():
+        upright = photograph.read(root / file)
+        assert upright.shape == (16, 12, 3)
+        np.testing.assert_array_equal(augment.decode(example["image"]), upright)
+
+
+def test_heic_without_its_extra_is_named(tmp_path, monkeypatch, caplog):
+    root = pets(tmp_path / "in", 10)
+    heic(root / "cat" / "a.heic", "a")
+    heic(root / "dog" / "b.jpg", "b")  # as telephones name them when they are sent
+    heic(root / "eel" / "c.HEIF", "c")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with trees.told(caplog):
+        builder = prepare("folder", "mine", tmp_path / "out", root)
+    told = survey.load(builder.data_dir)
+    assert sorted(told.unread) == ["cat/a.heic", "dog/b.jpg", "eel/c.HEIF"]
+    assert (told.undecodable, told.empty, told.found) == ([], ["eel"], 20)
+    assert "3 of a kind that is not read: cat/a.heic" in caplog.text
+    assert "(for HEIC: pip install 'jaxsent[heic]')" in caplog.text
+    with pytest.raises(UserError, match=r"jaxsent\[heic\]"):
+        prepare("folder", "strict", tmp_path / "out", root, strict=True)

@@ -126,9 +126,8 @@ def test_progress_is_told_to_whoever_asks(tmp_path, capfd):
 def test_a_bar_on_a_terminal(monkeypatch, capfd):
     from rich.console import Console
 
-    monkeypatch.setattr(
-        progress, "_stderr", lambda: Console(file=sys.stderr, force_terminal=True, width=80)
-    )
+    terminal = Console(file=sys.stderr, force_terminal=True, width=80)
+    monkeypatch.setattr(progress, "console", terminal)
     assert list(progress.bar(range(5), "reading", 5)) == list(range(5))
     assert "reading" in capfd.readouterr().err
 

@@ -36,6 +36,13 @@ def test_line():
         "3 left out (in no list); 9 with region"
     )
     assert Survey("x", "y", None, found=3).text() == "x: y; 3 images usable"
+    told = Survey("x", "y", 3, 2, unread=["a.dng"], nested={"c/d/": 2, "c/e/": 3}, others=["f"])
+    assert told.text() == (
+        "x: y; 2 of 3 images usable; 1 of a kind that is not read: a.dng; "
+        "1 that are no photographs: f; 5 in folders below their class's: c/d/, c/e/"
+    )
+    told = Survey("x", "y", 3, 2, unread=["a.dng", "b.HEIC"])
+    assert told.text().endswith("a.dng, b.HEIC (for HEIC: pip install 'jaxsent[heic]')")
 
 
 def test_table():
@@ -59,9 +66,15 @@ def test_file(tmp_path):
     assert "/home/ä" in (tmp_path / "survey.json").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("kind", ["missing", "undecodable", "refused", "contradictory"])
+@pytest.mark.parametrize(
+    "kind",
+    ["missing", "undecodable", "unread", "refused", "contradictory", "outside", "empty"],
+)
 def test_strict_stops_at_anything_short(kind):
-    whole = Survey("x", "y", 3, found=3, duplicates=[["a", "b"]], left_out={"why": 1})
+    whole = Survey(
+        "x", "y", 3, found=3, duplicates=[["a", "b"]], left_out={"why": 1}, unlisted=["c"],
+        others=["d"], nested={"e/": 1},
+    )  # fmt: skip
     whole.log(strict=True)
     for short in (Survey("x", "y", 3, found=3, **{kind: ["a"]}), Survey("x", "y", 3, found=2)):
         short.log(strict=False)

@@ -93,12 +93,15 @@ def test_photographs_alone_and_a_plain_table(tmp_path):
     wrong = train[0][0], "01"[train[0][1] == "negative"]
     right = [(name, "01"[label == "positive"]) for name, label in train[1:] + test]
     table = [wrong, *right, ("trimmed.jpg", "1")]
+    for name in ("trimmed.jpg", "other.jpg"):
+        trees.photograph(root / name)
     (root / "five_agrees.txt").write_text("".join(f"{n} {s}\n" for n, s in table))
     builder = prepare("twitter1", "agree5_fold1", tmp_path / "out", root)
     assert trees.sizes(builder) == {"train": 5, "test": 4}
     told = survey.load(builder.data_dir)
     assert told.contradictory == [f"{train[0][0]} (negative, positive)"]
     assert told.left_out == {"in no fold": 1}
+    assert (told.unlisted, told.others) == (["other.jpg"], [])
     assert len(told.missing) == 870
     with pytest.raises(UserError, match="870 missing"):
         prepare("twitter1", "agree5_fold1", tmp_path / "other", root, strict=True)
@@ -115,6 +118,7 @@ def test_folds_of_ones_own_come_first(tmp_path):
     builder = prepare("twitter1", "agree3_fold4", tmp_path / "out", root, strict=True)
     assert trees.sizes(builder) == {"train": 8, "test": 2}
     assert trees.labels(builder, "test") == {"images/6.jpg": "negative", "images/7.jpg": "positive"}
+    assert survey.load(builder.data_dir).others == []
     (root / "three_agrees" / "test1" / "test.txt").write_text("0.jpg 2\n")
     with pytest.raises(UserError, match=r"test.txt, line 1: expected .* found '0.jpg 2'"):
         prepare("twitter1", "agree3_fold1", tmp_path / "out", root)

@@ -45,6 +45,7 @@ def test_the_folder_itself_and_what_it_lacks(folder, tmp_path):
     told = survey.load(builder.data_dir)
     assert (told.missing, told.found, told.expected) == (["6.jpg"], 19, 603)
     assert told.left_out == {"without a row in the table": 2}
+    assert (told.unlisted, told.outside, told.others) == ([], [], [])
     assert {(r.label, r.expected) for r in told.rows() if r.split == "all"} == {
         ("negative", 133), ("positive", 470), ("all", 603),
     }  # fmt: skip

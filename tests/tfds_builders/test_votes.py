@@ -47,6 +47,14 @@ def test_balanced_and_split(folder, tmp_path, name, images):
     assert told.left_out == {"neutral or undecided": 10, "to balance the classes": 20}
 
 
+def test_photographs_without_votes_are_told(folder, tmp_path):
+    trees.photograph(folder / "batch 1" / "unknown.jpg")
+    (folder / "batch 1" / "notes.txt").write_text("mine")
+    told = survey.load(prepare("flickr_cc", None, tmp_path / "out", folder).data_dir)
+    assert told.unlisted == ["batch 1/unknown.jpg"]
+    assert (told.outside, told.others) == ([], ["batch 1/notes.txt"])
+
+
 def test_the_sample_hangs_on_the_names_alone(folder, tmp_path):
     first = prepare("flickr_cc", None, tmp_path / "a", folder)
     for path in sorted(folder.rglob("*.jpg")):

@@ -75,23 +75,26 @@ class Builder(FolderBuilder):
                 place = parents[0] / folders[0]
                 raise UserError(f"emod: there is no {place}; expected {self.CARD.instructions}")
             files[name] = _by_number(folder)
-        found = Found(f"{PHOTOGRAPHS}/ + {TABLE} + fixation maps", [])
+        found = Found(f"{PHOTOGRAPHS}/ + {TABLE} + fixation maps", [], tables=[root / TABLE])
         for rating in read_ratings(root / TABLE):
-            lacking = [name for name, by_number in files.items() if rating.number not in by_number]
+            own = {name: f[rating.number] for name, f in files.items() if rating.number in f}
+            lacking = [name for name in files if name not in own]
             if math.isnan(rating.valence):
                 found.left_out["without a valence"] += 1
+                found.aside += own.values()
             elif lacking:
                 found.missing.append(f"{rating.number}.jpg {lacking[0]}".strip())
+                found.aside += own.values()
             else:
-                found.items.append(self._item(rating, files))
+                found.items.append(self._item(rating, own))
         return self._both_polarities(found)
 
-    def _item(self, rating: Rating, files: dict[str, dict[int, Path]]) -> Item:
+    def _item(self, rating: Rating, own: dict[str, Path]) -> Item:
         return Item(
-            files[""][rating.number],
+            own[""],
             POLARITY[rating.valence >= self.builder_config.middle],
             facts={name: getattr(rating, name) for name in self.FEATURES},
-            maps={name: files[name][rating.number] for name in self.MAPS},
+            maps={name: own[name] for name in self.MAPS},
         )
 
     def _both_polarities(self, found: Found) -> Found:

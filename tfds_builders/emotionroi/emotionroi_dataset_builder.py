@@ -11,7 +11,7 @@ from jaxsent.errors import UserError
 from tfds_builders.base import FolderBuilder, SeededConfig
 from tfds_builders.card import Card
 from tfds_builders.found import Found, Item, counted
-from tfds_builders.layouts import class_folders, first_file, items_of, lines
+from tfds_builders.layouts import by_class, class_folders, first_file, lines
 from tfds_builders.maps import SOFT
 
 EACH = 330
@@ -53,6 +53,7 @@ class Builder(FolderBuilder):
 
 def _listed(root: Path, tables: dict[str, Path]) -> Found:
     found = Found("images/ + ground_truth/ + training_testing_split/", [])
+    found.tables = list(tables.values())
     listed = []
     for split, table in tables.items():
         for label, name in _names(table):
@@ -65,6 +66,7 @@ def _listed(root: Path, tables: dict[str, Path]) -> Found:
     found.expected = counted(listed) | _expected()
     if more := {i.path for i in _tree(root).items} - {i.path for i in found.items}:
         found.left_out["in neither list"] = len(more)
+        found.aside += [*more, *filter(None, (_map(root, path) for path in more))]
     return found
 
 
@@ -82,8 +84,9 @@ def _names(table: Path) -> Iterator[tuple[str, str]]:
 def _tree(root: Path) -> Found:
     folders = class_folders(root / "images", {c: c for c in EMOTIONROI})
     missing = [f"images/{c}/" for c in EMOTIONROI if c not in folders]
-    layout = "images/ + ground_truth/, split by us"
-    return Found(layout, items_of(folders), missing, _expected())
+    found = by_class("images/ + ground_truth/, split by us", root, {"": folders}, missing)
+    found.expected = _expected()
+    return found
 
 
 def _expected() -> dict[str, dict[str, int]]:
@@ -94,10 +97,18 @@ def _with_maps(root: Path, found: Found) -> Found:
     """The photographs that have a map, since those of a split are scored together."""
     items, found.items = found.items, []
     for item in items:
-        same = root / "ground_truth" / item.path.relative_to(root / "images")
-        others = (same.with_suffix(suffix) for suffix in (".jpg", ".png", ".bmp"))
-        if path := first_file(same, *others):
+        if path := _map(root, item.path):
             found.items.append(Item(item.path, item.label, item.split, maps={"region": path}))
         else:
-            found.missing.append(same.relative_to(root).as_posix())
+            found.missing.append(_same(root, item.path).relative_to(root).as_posix())
+            found.aside.append(item.path)
     return found
+
+
+def _map(root: Path, photograph: Path) -> Path | None:
+    same = _same(root, photograph)
+    return first_file(same, *(same.with_suffix(suffix) for suffix in (".jpg", ".png", ".bmp")))
+
+
+def _same(root: Path, photograph: Path) -> Path:
+    return root / "ground_truth" / photograph.relative_to(root / "images")

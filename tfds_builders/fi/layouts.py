@@ -5,7 +5,7 @@ from pathlib import Path
 from jaxsent.emotions import MIKELS
 from jaxsent.errors import UserError
 from tfds_builders.found import Found, Item
-from tfds_builders.layouts import class_folders, first_file, items_of, lines
+from tfds_builders.layouts import by_class, class_folders, first_file, lines
 
 SPLITS = {"train": "train", "validation": "val", "test": "test"}
 STEMS = ("amuse", "anger", "awe", "content", "disgust", "excit", "fear", "sad")
@@ -27,7 +27,7 @@ def _lists(root: Path) -> Found | None:
     lists = {split: root / f"{short.title()}Images.txt" for split, short in SPLITS.items()}
     if not ((root / "Images").is_dir() and lists["train"].is_file() and lists["test"].is_file()):
         return None
-    found = Found("Images/ with lists of label/name", [])
+    found = Found("Images/ with lists of label/name", [], tables=list(lists.values()))
     for split, table in lists.items():
         for number, line in lines(table) if table.is_file() else []:
             folder, _, name = line.partition("/")
@@ -48,12 +48,13 @@ def _split_trees(root: Path) -> Found | None:
     trees = {split: class_folders(root / short, CLASS_OF) for split, short in SPLITS.items()}
     if not (trees["train"] and trees["test"]):
         return None
-    found = Found("{train,val,test}/<emotion>/", [])
-    for split, folders in trees.items():
-        found.items += items_of(folders, split)
-        if folders:
-            found.missing += [f"{SPLITS[split]}/{c}/" for c in MIKELS if c not in folders]
-    return found
+    missing = [
+        f"{SPLITS[split]}/{c}/"
+        for split, folders in trees.items()
+        for c in MIKELS
+        if folders and c not in folders
+    ]
+    return by_class("{train,val,test}/<emotion>/", root, trees, missing)
 
 
 def _tree(root: Path) -> Found | None:
@@ -61,4 +62,4 @@ def _tree(root: Path) -> Found | None:
     if not folders:
         return None
     missing = [f"{c}/" for c in MIKELS if c not in folders]
-    return Found("<emotion>/, split by us", items_of(folders), missing)
+    return by_class("<emotion>/, split by us", root, {"": folders}, missing)

@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 
 from jaxsent.emotions import POLARITY
 from jaxsent.errors import UserError
-from tfds_builders import executors, progress
+from tfds_builders import executors, origin, progress, rest
 from tfds_builders.base import SeededConfig
 from tfds_builders.card import Card
 from tfds_builders.flickr import shards
@@ -54,6 +54,7 @@ class Builder(tfds.core.dataset_builder.FileReaderBuilder):
 
     strict = False
     source = ""  # the user's folder or .zip, for the survey
+    files: origin.Files | None = None  # what lies there (None: to be listed)
     track: Callable = staticmethod(progress.silent)
     survey: Survey | None = None
     beam: list[str] | None = None
@@ -73,8 +74,9 @@ class Builder(tfds.core.dataset_builder.FileReaderBuilder):
         found = find(root)
         with self._executor() as run:
             glances = self._look(root, found, run)
-            splits = self._usable(found, glances)
+            splits = self._usable(root, found, glances)
             self.survey.save(self.data_dir)  # TFDS's temporary folder as yet
+            origin.save(self.files, self.data_dir)
             infos = self._write(root, splits, glances, run)
         self.info.set_splits(tfds.core.SplitDict(infos))
 
@@ -90,17 +92,20 @@ class Builder(tfds.core.dataset_builder.FileReaderBuilder):
         results = self.track(run(shards.look, units), "reading", len(units))
         return dict(zip(files, (g for result in results for g in result), strict=True))
 
-    def _usable(self, found: Found, glances: Glances) -> dict[str, list[Item]]:
+    def _usable(self, root: Path, found: Found, glances: Glances) -> dict[str, list[Item]]:
         """The items of each split that can be used; keeps and tells the survey of the others.
 
         Raises UserError for an empty split and, if strict, for anything short.
         """
         survey = self.survey = Survey(self.name, found.layout, self.CARD.images, source=self.source)
-        survey.left_out = found.left_out
-        survey.refused = [file for file, glance in glances.items() if glance.refused]
-        survey.undecodable = [
-            file for file, glance in glances.items() if not (glance.digest or glance.refused)
-        ]
+        survey.left_out, survey.empty = found.left_out, found.empty
+        self.files = origin.files(root) if self.files is None else self.files
+        survey.digest = origin.digest(self.files)
+        rest.tell(origin.names(root), glances.keys() | found.aside, False, survey)
+        for file, glance in glances.items():
+            if not glance.digest:
+                why = "refused" if glance.refused else "unread" if glance.unread else "undecodable"
+                getattr(survey, why).append(readable(file))
         items = _consistent(found.items, glances, survey)
         survey.found = len(items)
         digests = {item.file: glances[item.file].digest for item in items}

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from jaxsent.errors import UserError
 from tfds_builders.flickr import sentiments
+from tfds_builders.found import readable
 from tfds_builders.images import SUFFIXES
 
 INSIDE = ".", "bi_concepts1553", "Images_with_CC/bi_concepts1553", "Flickr/bi_concepts1553"
@@ -32,11 +33,16 @@ class Item(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The layout in words, the items in order of their files, and images left out by the reason."""
+    """The layout in words, the items in order of their files, and images left out by the reason.
+
+    `aside` are their files and the table, `empty` the folders of pairs without images.
+    """
 
     layout: str
     items: list[Item]
     left_out: dict[str, int]
+    aside: list[str]
+    empty: list[str]
 
 
 def find(root: Path) -> Found:
@@ -50,18 +56,20 @@ def find(root: Path) -> Found:
         folders = _folders(root / inside)
         if not any(pair in values for pair in folders.values()):
             continue
-        items, left_out = [], {}
+        items, left_out, aside, empty = [], {}, [table.relative_to(root).as_posix()], []
         for folder, pair in folders.items():
-            files = _images(folder)
+            place = folder.relative_to(root).as_posix()
+            files = [f"{place}/{name}" for name in _images(folder)]
             if value := values.get(pair):
-                place = folder.relative_to(root).as_posix()
-                items += [Item(f"{place}/{name}", value) for name in files]
+                items += [Item(file, value) for file in files]
+                empty += [] if files else [f"{readable(place)}/"]
             elif files:
+                aside += files
                 reason = "of pairs without a value" if value is None else "of pairs of the value 0"
                 left_out[reason] = left_out.get(reason, 0) + len(files)
         where = f"{inside}/<adjective>_<noun>/".removeprefix("./")
         layout = f"{where} with the values of {table.relative_to(root)}"
-        return Found(layout, sorted(items), left_out)
+        return Found(layout, sorted(items), left_out, aside, empty)
     raise UserError(
         f"flickr: {table} has {len(values)} pairs, and none of them is a folder in {root} or its "
         f"{', '.join(INSIDE[1:])}; expected folders such as {next(iter(values), 'sad_face')}/"
@@ -108,5 +116,5 @@ def _folders(place: Path) -> dict[Path, str]:
 
 def _images(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries]
+        names = [entry.name for entry in entries if not entry.name.startswith(".")]
     return [name for name in names if os.path.splitext(name)[1].lower() in SUFFIXES]

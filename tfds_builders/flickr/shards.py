@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
+from jaxsent.data.photograph import ExtraNeeded
 from jaxsent.emotions import POLARITY
 from jaxsent.errors import UserError
 from tfds_builders import images
@@ -27,12 +28,14 @@ class Glance(NamedTuple):
     """What a look at an image found.
 
     `digest` is of its pixels, 16 bytes, empty where it does not decode; `plain` says that its file
-    is stored as it is, `refused` that it is a link out of the root.
+    is stored as it is, `refused` that it is a link out of the root, `unread` that it is a HEIC
+    without its extra.
     """
 
     digest: bytes
     plain: bool = False
     refused: bool = False
+    unread: bool = False
 
 
 class Shard(NamedTuple):
@@ -86,6 +89,8 @@ def write(shard: Shard) -> int:
 def _look(root: Path, file: str) -> Glance:
     try:
         looked = images.look(root / file, root)
+    except ExtraNeeded:
+        return Glance(b"", unread=True)
     except UserError:
         return Glance(b"", refused=not images.inside(root / file, root))
     return Glance(bytes.fromhex(looked.digest[:32]), looked.plain)

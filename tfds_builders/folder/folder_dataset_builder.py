@@ -39,7 +39,7 @@ class Builder(FolderBuilder):
             "a folder with <class>/*.jpg, or {train,val,test}/<class>/*.jpg, or a *.csv with the "
             "columns path, label and, if it likes, split"
         ),
-        source="They are yours: any JPEG, PNG, WebP, GIF or BMP files do.",
+        source="They are yours: any JPEG, PNG, HEIC, AVIF, WebP, TIFF, GIF or BMP files do.",
         homepage="",
         licence="The user's.",
     )
@@ -77,11 +77,13 @@ class Builder(FolderBuilder):
             others = [item for item in found.items if item.label not in wanted]
             if others:
                 found.items = [item for item in found.items if item.label in wanted]
+                found.aside += [item.path for item in others]
                 found.left_out["of other classes"] = len(others)
         elif len(labels) < 2:
+            empty = f"; without a photograph: {', '.join(found.empty)}" if found.empty else ""
             raise UserError(
                 f"folder: {root} has {len(labels)} classes ({', '.join(labels)}), two or more are "
-                f"needed; expected {self.CARD.instructions}"
+                f"needed{empty}; expected {self.CARD.instructions}"
             )
         else:
             self.info.features["label"].names = labels

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jaxsent.errors import UserError
 from tfds_builders.found import Found, Item
-from tfds_builders.layouts import SPLIT_FOLDERS, items_of, own_folders, split_folders, text
+from tfds_builders.layouts import SPLIT_FOLDERS, by_class, own_folders, split_folders, text
 
 SPLIT_OF = {alias: split for split, aliases in SPLIT_FOLDERS.items() for alias in aliases}
 
@@ -33,6 +33,7 @@ def _table(root: Path, name: str) -> Found | None:
             f"{', '.join(columns) or 'none'}"
         )
     found = Found(f"{table.name}, {'its split' if 'split' in columns else 'split by us'}", [])
+    found.tables = [table]
     for number, row in enumerate(rows, 1):
         cells = {name: (row[heading] or "").strip() for name, heading in columns.items()}
         item = _item(cells, root, f"{table}, row {number}")
@@ -58,12 +59,10 @@ def _split_trees(root: Path) -> Found | None:
     trees = {split: own_folders(tree) for split, tree in split_folders(root).items()}
     if not trees.get("train") or len(trees) < 2:
         return None
-    found = Found("{train,val,test}/<class>/", [])
-    for split, folders in trees.items():
-        found.items += items_of(folders, split)
-    return found
+    found = by_class("{train,val,test}/<class>/", root, trees)
+    return found if any(item.split == "train" for item in found.items) else None
 
 
 def _tree(root: Path) -> Found | None:
-    folders = own_folders(root)
-    return Found("<class>/, split by us", items_of(folders)) if folders else None
+    found = by_class("<class>/, split by us", root, {"": own_folders(root)})
+    return found if found.items else None

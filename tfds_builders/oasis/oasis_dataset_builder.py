@@ -64,6 +64,7 @@ class Builder(FolderBuilder):
             items=[item for item in items if item.path.is_file()],
             missing=[item.path.name for item in items if not item.path.is_file()],
             expected=counted((item.split, item.label) for item in items),
+            tables=[table],
         )
 
     def _item(self, rating: Rating, folder: Path) -> Item:

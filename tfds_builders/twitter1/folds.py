@@ -32,6 +32,11 @@ def fold(folder: Path, agree: int, number: int) -> dict[str, Labels]:
     return {"train": sum(others, []), "test": test}
 
 
+def tables(folder: Path, agree: int) -> list[Path]:
+    """The tables of all folds that a folder holds."""
+    return sorted((folder / AGREES[agree]).glob("test*/*.txt"))
+
+
 def has_folds(folder: Path, agree: int) -> bool:
     """Whether a folder holds the tables of all folds."""
     tests = (folder / AGREES[agree] / f"test{k}" / "test.txt" for k in range(1, FOLDS + 1))

@@ -66,16 +66,20 @@ class Builder(FolderBuilder):
             missing=[name for name, _, _ in named if not (folder / name).is_file()],
             expected=counted((split, label) for _, label, split in named),
         )
+        if own:
+            found.tables += folds.tables(root, agree)
         table = folds.plain_table([folder, root], agree)
-        return _checked(found, folds.labels(table)) if table else found
+        return _checked(found, table, folder) if table else found
 
 
-def _checked(found: Found, labels: folds.Labels) -> Found:
+def _checked(found: Found, table: Path, folder: Path) -> Found:
     """Count what the folds leave out of a table, and add its labels that contradict them.
 
     A photograph that is named with two labels is left out as contradictory, like one picture under
     two names.
     """
+    labels = folds.labels(table)
+    found.tables.append(table)
     by_name = {item.path.name: item for item in found.items}
     for name, label in labels:
         item = by_name.get(name)
@@ -84,4 +88,5 @@ def _checked(found: Found, labels: folds.Labels) -> Found:
     trimmed = {name for name, _ in labels} - by_name.keys() - set(found.missing)
     if trimmed:
         found.left_out["in no fold"] = len(trimmed)
+        found.aside += [folder / name for name in trimmed]
     return found

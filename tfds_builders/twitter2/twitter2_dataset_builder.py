@@ -55,6 +55,7 @@ class Builder(FolderBuilder):
             return None
         labels = read_labels(table)
         found = Found("partition{1..5}/ + groundTruthLabel.txt", [], expected=EXPECTED)
+        found.tables = [table]
         for k, folder in partitions.items():
             split = "test" if k == self.builder_config.fold else "train"
             for path in photographs(folder):
@@ -62,6 +63,7 @@ class Builder(FolderBuilder):
                     found.items.append(Item(path, label, split))
                 else:
                     found.left_out["without a row in the table"] += 1
+                    found.aside.append(path)
         there = {_number(item.path) for item in found.items}
         found.missing = [f"{n}.jpg" for n in labels if n not in there]
         return found

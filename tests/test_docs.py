@@ -38,12 +38,12 @@ class Block(NamedTuple):
 
 
 def blocks(page: str) -> list[Block]:
-    found = []
+    parsed = []
     for reason, about, text in FENCE.findall((DOCS / page).read_text(encoding="utf-8")):
         language = re.match(r"(?:\{ *\.)?(\w*)", about)[1]
         title = re.search(r'title="([^"]+)"', about)
-        found.append(Block(language, title[1] if title else "", "no-test" in about, reason, text))
-    return found
+        parsed.append(Block(language, title[1] if title else "", "no-test" in about, reason, text))
+    return parsed
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -181,9 +181,9 @@ def test_the_site_has_equations_and_every_command(site):
     method = (site / "method.html").read_text(encoding="utf-8")
     equations = (DOCS / "method.md").read_text(encoding="utf-8").count("```math")
     assert method.count('class="equation"') == equations <= method.count("<math")
-    said = (site / "commands.html").read_text(encoding="utf-8")
+    commands = (site / "commands.html").read_text(encoding="utf-8")
     for command in COMMANDS:
-        assert f"usage: jaxsent {command}" in said
+        assert f"usage: jaxsent {command}" in commands
 
 
 def test_every_page_is_in_the_navigation(site):

@@ -21,37 +21,38 @@ PHOTO, MAP = 960, 96  # pixels across; a map is smooth, and the browser enlarges
 EVERYTHING = "sentiment map"
 
 
-def answer(said: Prediction) -> str:
+def answer(prediction: Prediction) -> str:
     """-> <article>; its attribute data-said holds `Prediction.to_dict` as JSON."""
-    classes = dict(zip(said.labels, map(float, said.probabilities), strict=True))
-    detected = dict(sorted(said.emotions.items(), key=lambda item: -item[1]))
+    classes = dict(zip(prediction.labels, map(float, prediction.probabilities), strict=True))
+    detected = dict(sorted(prediction.emotions.items(), key=lambda item: -item[1]))
     ranked = detected if detected.keys() - classes.keys() else classes
-    maps = {} if said.sentiment_map is None else {EVERYTHING: said.sentiment_map, **said.class_maps}
+    maps = {}
+    if prediction.sentiment_map is not None:
+        maps = {EVERYTHING: prediction.sentiment_map, **prediction.class_maps}
     return (
-        f'<article class="answer" data-said="{escape(json.dumps(said.to_dict()))}">'
-        f"{_verdict(said, classes if ranked is detected else {})}{_view(said, maps)}"
+        f'<article class="answer" data-said="{escape(json.dumps(prediction.to_dict()))}">'
+        f"{_verdict(prediction, classes if ranked is detected else {})}{_view(prediction, maps)}"
         f"<div>{_ranking(ranked, maps)}{_wheel(ranked, ranked is detected)}</div></article>"
     )
 
 
-def _verdict(said, others):
-    polarity = said.polarity
-    sign = (
-        f'<p class="sign {polarity}">{polarity}</p>' if polarity not in (None, said.label) else ""
-    )
+def _verdict(prediction, others):
+    polarity = prediction.polarity
+    own = polarity not in (None, prediction.label)
+    sign = f'<p class="sign {polarity}">{polarity}</p>' if own else ""
     bars = "".join(f"<li>{_bar(name, p)}</li>" for name, p in others.items())
     rows = f'<ul class="rows">{bars}</ul>' if len(others) > 2 else ""
-    named = f"<h2>{escape(said.label)} <small>{percent(said.probability)}</small></h2>"
+    named = f"<h2>{escape(prediction.label)} <small>{percent(prediction.probability)}</small></h2>"
     return f"<header>{named}{sign}{rows}</header>"
 
 
 def _wheel(ranked, of_detection):
-    drawn = wheel(ranked)
-    if not drawn:
+    svg = wheel(ranked)
+    if not svg:
         return ""
-    whose = "The detection branch’s emotions. " if of_detection else ""
+    prefix = "The detection branch’s emotions. " if of_detection else ""
     return (
-        f"<figure>{drawn}<figcaption>{whose}A sector’s area is its emotion’s probability; the "
+        f"<figure>{svg}<figcaption>{prefix}A sector’s area is its emotion’s probability; the "
         "circles are 25, 50 and 100&#8239;%. Neighbours on the wheel are similar. "
         '<b class="sign positive">positive</b> <b class="sign negative">negative</b>'
         "</figcaption></figure>"
@@ -84,10 +85,10 @@ def _bar(name, p):
     )
 
 
-def _view(said, maps):
-    image = said.image
+def _view(prediction, maps):
+    image = prediction.image
     rows, columns = image.shape[:2]
-    y, x, h, w = said.box
+    y, x, h, w = prediction.box
     place = (
         f"left:{100 * x / columns:.2f}%;top:{100 * y / rows:.2f}%;"
         f"width:{100 * w / columns:.2f}%;height:{100 * h / rows:.2f}%"

@@ -56,8 +56,8 @@ class Guard:
         if origin is not None and urlsplit(origin).netloc != headers.get("host"):
             return _error(403, "Another site's page asked for this.")
         if self.expected and path not in OPEN:
-            given = headers.get("authorization", "").encode()
-            if not hmac.compare_digest(given, self.expected):
+            credentials = headers.get("authorization", "").encode()
+            if not hmac.compare_digest(credentials, self.expected):
                 return _error(401, "A user and a password are needed.")
         if path not in PATHS and not path.startswith(FOLDERS):
             return _error(404, "There is nothing here.")
@@ -65,5 +65,7 @@ class Guard:
 
 
 def _error(code: int, message: str) -> JSONResponse:
-    asks = {"www-authenticate": 'Basic realm="jaxsent", charset="UTF-8"'} if code == 401 else None
-    return JSONResponse({"error": message}, code, asks)
+    challenge = (
+        {"www-authenticate": 'Basic realm="jaxsent", charset="UTF-8"'} if code == 401 else None
+    )
+    return JSONResponse({"error": message}, code, challenge)

@@ -76,12 +76,12 @@ def admit(data: bytes, limits: Limits) -> None:
             f"Expected a photograph as {', '.join(formats())}; found {len(data):,} bytes of "
             "something else.",
         ) from None
-    found = width * height / 1e6
-    if found > limits.megapixels:
+    megapixels = width * height / 1e6
+    if megapixels > limits.megapixels:
         raise Refused(
             413,
             f"Expected at most {limits.megapixels:g} megapixels; found {width:,} × {height:,}, "
-            f"which is {found:.1f}. Make it smaller.",
+            f"which is {megapixels:.1f}. Make it smaller.",
         )
 
 

@@ -55,10 +55,10 @@ def create(
             with worker.place():
                 async with asyncio.timeout(limits.seconds):
                     data = await _body(request, limits)
-                    said = await worker.ask(data, answer if html else Prediction.to_dict)
+                    content = await worker.ask(data, answer if html else Prediction.to_dict)
         except TimeoutError:
             raise Refused(504, f"No answer within {limits.seconds:g} seconds.") from None
-        return HTMLResponse(said) if html else JSONResponse(said)
+        return HTMLResponse(content) if html else JSONResponse(content)
 
     @app.get("/health")
     async def health() -> dict:

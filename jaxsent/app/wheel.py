@@ -18,10 +18,10 @@ def wheel(probabilities: dict[str, float]) -> str:
     above = [i for i, emotion in enumerate(order) if emotion in POSITIVE]
     top = sum(above) / len(above)
     likeliest = max(order, key=probabilities.get)
-    said = ", ".join(f"{emotion} {probabilities[emotion]:.0%}" for emotion in order)
+    description = ", ".join(f"{emotion} {probabilities[emotion]:.0%}" for emotion in order)
     parts = [
         f'<svg class="wheel" viewBox="{-WIDTH / 2:g} {-HEIGHT / 2:g} {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(f"Wheel of emotions, in its order: {said}.")}">',
+        f'aria-label="{escape(f"Wheel of emotions, in its order: {description}.")}">',
         *(f'<circle r="{RADIUS * math.sqrt(share):.1f}"/>' for share in (0.25, 0.5, 1)),
     ]
     for i, emotion in enumerate(order):

@@ -17,12 +17,12 @@ def run(options) -> int:
     right = [compare.correct(run) for run in options.runs]
     pairs = [compare.paired(right[0], other) for other in right[1:]]
     if options.json:
-        said = {
+        comparison = {
             "runs": dict(zip(names, columns, strict=True)),
             "against": names[0],
             "differences": {n: p._asdict() for n, p in zip(names[1:], pairs, strict=True)},
         }
-        print(json.dumps(said, indent=1))
+        print(json.dumps(comparison, indent=1))
         return 0
     _table(names, columns)
     for name, pair in zip(names[1:], pairs, strict=True):

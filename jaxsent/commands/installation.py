@@ -65,33 +65,33 @@ def probe() -> dict:
     """Imports what is needed and computes 2 × 2 numbers, in another process."""
     command = [sys.executable, "-c", PROBE, *CORE]
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command, capture_output=True, text=True, timeout=SECONDS, check=False,
             env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return {"error": f"JAX did not answer within {SECONDS} s"}
     try:
-        return json.loads(done.stdout.splitlines()[-1])
+        return json.loads(process.stdout.splitlines()[-1])
     except (IndexError, ValueError):
-        last = (done.stderr.strip().splitlines() or ["nothing said"])[-1][:300]
-        return {"error": f"Python ended with status {done.returncode} ({last})"}
+        last = (process.stderr.strip().splitlines() or ["nothing said"])[-1][:300]
+        return {"error": f"Python ended with status {process.returncode} ({last})"}
 
 
 def core(probed: dict) -> dict:
     """Packages by their versions, and modules that do not import."""
-    found = {}
-    for wanted in metadata.requires("jaxsent") or []:
-        if "extra ==" not in wanted:
-            found |= _version(wanted)
-    missing = [name for name, version in found.items() if version is None]
+    versions = {}
+    for requirement in metadata.requires("jaxsent") or []:
+        if "extra ==" not in requirement:
+            versions |= _version(requirement)
+    missing = [name for name, version in versions.items() if version is None]
     failed = probed.get("failed", {})
     advice = []
     if missing or failed:
-        what = ", ".join([*missing, *(f"{name} ({why})" for name, why in failed.items())])
-        advice.append(f"Not usable: {what}. Install again: pip install -c constraints.txt -e .")
+        unusable = ", ".join([*missing, *(f"{name} ({why})" for name, why in failed.items())])
+        advice.append(f"Not usable: {unusable}. Install again: pip install -c constraints.txt -e .")
     ok = not missing and not failed and "error" not in probed
-    return {"ok": ok, "python": platform.python_version(), "packages": found, "failed": failed,
+    return {"ok": ok, "python": platform.python_version(), "packages": versions, "failed": failed,
             "advice": advice}  # fmt: skip
 
 
@@ -106,11 +106,11 @@ def _version(requirement: str) -> dict[str, str | None]:
 
 def devices(probed: dict) -> dict:
     """What JAX computes on, and accelerators that it does not see."""
-    found = probed.get("devices", [])
+    local_devices = probed.get("devices", [])
     advice = []
     if "error" in probed:
         advice.append(f"JAX does not compute here: {probed['error']}. Try JAX_PLATFORMS=cpu.")
-    elif all(device["platform"] == "cpu" for device in found):
+    elif all(device["platform"] == "cpu" for device in local_devices):
         for files, kind, extra in (
             (GPU_FILES, "an NVIDIA GPU", "gpu"),
             (TPU_FILES, "a TPU", "tpu"),
@@ -120,13 +120,13 @@ def devices(probed: dict) -> dict:
                     f"There is {kind} that JAX does not use: pip install -e '.[{extra}]', and "
                     "unset JAX_PLATFORMS."
                 )
-    return {"ok": bool(found), "found": found, "advice": advice}
+    return {"ok": bool(local_devices), "found": local_devices, "advice": advice}
 
 
 def extras() -> dict:
     """Each optional part: complete or what it lacks, and what it is for."""
     lines = metadata.requires("jaxsent") or []
-    found = {}
+    states = {}
     for extra in metadata.metadata("jaxsent").get_all("Provides-Extra") or []:
         own = [line for line in lines if re.search(rf"extra == ['\"]{extra}['\"]", line)]
         names = [re.match(r"[\w.-]+", line)[0] for line in own]
@@ -134,8 +134,8 @@ def extras() -> dict:
         # jax[cuda13] is more than jax.
         if extra in ("gpu", "tpu") and not _plugin(extra):
             missing = [f"jax[{'cuda13' if extra == 'gpu' else 'tpu'}]"]
-        found[extra] = {"for": EXTRAS.get(extra, ""), "missing": missing}
-    return {"found": found}
+        states[extra] = {"for": EXTRAS.get(extra, ""), "missing": missing}
+    return {"found": states}
 
 
 def _plugin(extra: str) -> bool:

@@ -39,7 +39,7 @@ def run(options) -> int:
     writer = _json if options.json else _csv if options.csv else _table
     writers = [writer(predictor.card.classes)]
     if options.maps:
-        writers.append(lambda path, said: said.save_maps(options.maps / name_of(path)))
+        writers.append(lambda path, prediction: prediction.save_maps(options.maps / name_of(path)))
     failed = 0
     with contextlib.ExitStack() as stack:
         if options.sheet:
@@ -47,13 +47,13 @@ def run(options) -> int:
 
             sheet = stack.enter_context(ContactSheet(options.sheet, options.model))
             writers.append(sheet.add)
-        for path, said in _tracked(predictor.stream(photos), len(photos)):
-            if isinstance(said, UserError):
+        for path, result in _tracked(predictor.stream(photos), len(photos)):
+            if isinstance(result, UserError):
                 failed += 1
-                print(f"jaxsent: {said}", file=sys.stderr)
+                print(f"jaxsent: {result}", file=sys.stderr)
                 continue
             for write in writers:
-                write(path, said)
+                write(path, result)
     return 1 if failed else 0
 
 
@@ -74,8 +74,8 @@ def name_of(path: Path) -> Path:
 
 
 def _json(classes) -> Callable:
-    def write(path, said):
-        line = {"file": str(path)} | said.to_dict()
+    def write(path, prediction):
+        line = {"file": str(path)} | prediction.to_dict()
         print(json.dumps(line, ensure_ascii=False))
 
     return write
@@ -85,10 +85,12 @@ def _csv(classes) -> Callable:
     writer = csv.writer(sys.stdout)
     writer.writerow(["file", "label", "polarity", *classes, "seconds"])
 
-    def write(path, said):
-        chances = dict(zip(said.labels, said.probabilities, strict=True))
+    def write(path, prediction):
+        chances = dict(zip(prediction.labels, prediction.probabilities, strict=True))
         row = [f"{chances[name]:.6f}" for name in classes]
-        writer.writerow([path, said.label, said.polarity, *row, f"{said.seconds:.4f}"])
+        writer.writerow(
+            [path, prediction.label, prediction.polarity, *row, f"{prediction.seconds:.4f}"]
+        )
 
     return write
 
@@ -97,10 +99,10 @@ def _table(classes) -> Callable:
     width = max(map(len, classes))
     print(f"{'label':{width}}  {'p':>5}  {'polarity':8}  {'time':>7}  photograph")
 
-    def write(path, said):
+    def write(path, prediction):
         print(
-            f"{said.label:{width}}  {said.probability:5.3f}  {said.polarity or '':8}  "
-            f"{1000 * said.seconds:4.0f} ms  {path}"
+            f"{prediction.label:{width}}  {prediction.probability:5.3f}  "
+            f"{prediction.polarity or '':8}  {1000 * prediction.seconds:4.0f} ms  {path}"
         )
 
     return write

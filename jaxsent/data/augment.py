@@ -48,11 +48,11 @@ def decode_crop(
         factor = max(f for f in jpeg.REDUCED if f == 1 or f * size <= min(box[2:]))
         part = tuple(v // factor for v in box)
         if pixels is None or factor > 1:
-            found = jpeg.decode_part(data, part, factor)
+            decoded = jpeg.decode_part(data, part, factor)
         else:
-            found = crop(pixels, box)
-        if found is not None:
-            return found, tuple(v * factor for v in part), shape
+            decoded = crop(pixels, box)
+        if decoded is not None:
+            return decoded, tuple(v * factor for v in part), shape
     image = decode(data, name) if pixels is None else pixels
     box = choose(*image.shape[:2])
     return crop(image, box), box, image.shape[:2]
@@ -144,9 +144,9 @@ def resize_points(points: np.ndarray, height: int, width: int) -> np.ndarray:
     """
     h, w = points.shape
     y, x = np.nonzero(points >= 128)
-    moved = np.zeros((height, width), np.uint8)
-    moved[y * height // h, x * width // w] = 255
-    return moved
+    resized = np.zeros((height, width), np.uint8)
+    resized[y * height // h, x * width // w] = 255
+    return resized
 
 
 def flip(image: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 
 from jaxsent.data import augment
 from jaxsent.data.elements import EvalElement, TrainElement
-from jaxsent.data.records import Kept, source
+from jaxsent.data.records import CachedSource, source
 from jaxsent.errors import UserError
 
 MALLOPT = ((-3, 32 << 20), (-1, 256 << 20), (-2, 16 << 20))
@@ -80,8 +80,8 @@ def train_batches(
     _check_crop(crop, resize, image_size)
     cut = TrainElement(image_size, scale, ratio, flip, enlarging, maps, crop, resize)
     rows = range(process_index, batch_size, process_count)
-    kept = Kept(source(builder, split), int(keep * 2**30) // max(workers, 1))
-    batches = _TrainBatches(kept, cut, seed, batch_size, rows)
+    cached = CachedSource(source(builder, split), int(keep * 2**30) // max(workers, 1))
+    batches = _TrainBatches(cached, cut, seed, batch_size, rows)
     return _iterate(grain.MapDataset.source(batches)[start_step:], workers)
 
 
@@ -177,7 +177,7 @@ class _TrainBatches:
     a third of a millisecond for each, as much as a resize.
     """
 
-    source: Kept
+    source: CachedSource
     cut: TrainElement
     seed: int
     batch_size: int

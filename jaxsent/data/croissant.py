@@ -43,7 +43,7 @@ def croissant(builder) -> dict:
     """
     info = builder.info
     licence = info.redistribution_info
-    said = {
+    document = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "name": info.full_name.rpartition("/")[0].removesuffix("/default").replace("/", "_"),
@@ -56,7 +56,7 @@ def croissant(builder) -> dict:
         "distribution": _files(info),
         "recordSet": [_splits(info), *_labels(info), _records(info)],
     }
-    return {key: value for key, value in said.items() if value}
+    return {key: value for key, value in document.items() if value}
 
 
 def _files(info) -> list[dict]:

@@ -40,7 +40,7 @@ def _value(feature):
     return values[0] if len(values) == 1 else list(values)
 
 
-class Kept:
+class CachedSource:
     """A source whose examples are kept once read, with the decoded `pixels` of their images.
 
     It takes what comes first until `room`, the bytes of these pixels, is used up; nothing is given
@@ -52,20 +52,20 @@ class Kept:
         self.examples = {}
 
     def __reduce__(self):
-        return Kept, (self.source, self.room)  # another process keeps its own
+        return CachedSource, (self.source, self.room)  # another process keeps its own
 
     def __len__(self):
         return len(self.source)
 
     def __getitem__(self, i):
-        found = self.examples.get(i)
-        if found is None:
-            found = self.source[i]
+        example = self.examples.get(i)
+        if example is None:
+            example = self.source[i]
             if self.room > 0:
-                found["pixels"] = augment.decode(found["image"], text(found["file"]))
-                self.room -= found["pixels"].nbytes
-                self.examples[i] = found
-        return found
+                example["pixels"] = augment.decode(example["image"], text(example["file"]))
+                self.room -= example["pixels"].nbytes
+                self.examples[i] = example
+        return example
 
 
 def text(value) -> str:

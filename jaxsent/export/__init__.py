@@ -11,7 +11,7 @@ FORMATS = {
     "torch": (".pth", "weights_file:write_torch"),
     "safetensors": (".safetensors", "weights_file:write_safetensors"),
 }
-"""Name -> suffix and the function write(path, variables, said)."""
+"""Name -> suffix and the function write(path, variables, metadata)."""
 
 
 def export(run: Path, form: str, out: Path | None = None) -> Path:
@@ -38,12 +38,12 @@ def export(run: Path, form: str, out: Path | None = None) -> Path:
     import jax
     import numpy as np
 
-    from jaxsent.run.card import metadata
+    from jaxsent.run.card import metadata as metadata_of
     from jaxsent.run.checkpoint import read_run
     from jaxsent.run.folder import read_config
 
     suffix, place = FORMATS[form]
-    said = metadata(read_config(run))
+    metadata = metadata_of(read_config(run))
     sharding = jax.sharding.SingleDeviceSharding(jax.local_devices(backend="cpu")[0])
     variables = jax.tree.map(np.asarray, read_run(run, sharding))
     out = out or run / f"model{suffix}"
@@ -51,7 +51,7 @@ def export(run: Path, form: str, out: Path | None = None) -> Path:
     write = getattr(import_module(f"jaxsent.export.{module}"), function)
     part = out.with_name(f"{out.name}.part")  # never half a file under the name of a whole one
     try:
-        write(part, variables, said)
+        write(part, variables, metadata)
         part.replace(out)
     except OSError as error:
         raise UserError(f"{out} cannot be written ({error.strerror}); choose --out.") from None

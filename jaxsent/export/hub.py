@@ -15,7 +15,7 @@ PATHS = {"data": ("dir", "source"), "init": ("weights", "checkpoint")}
 """Values of a config that tell of the machine it ran on."""
 
 
-def push(run: Path, name: str, private: bool = False, said: Callable = print) -> str:
+def push(run: Path, name: str, private: bool = False, report: Callable = print) -> str:
     """Puts a run on the hub as the model OWNER/NAME, which is made if need be. -> its address.
 
     The token is huggingface_hub's: HF_TOKEN, or `hf auth login`.
@@ -30,7 +30,7 @@ def push(run: Path, name: str, private: bool = False, said: Callable = print) ->
         api = HfApi(library_name="jaxsent")
         api.whoami()  # before minutes of work
         with tempfile.TemporaryDirectory() as folder:
-            write_folder(run, name, Path(folder), said)
+            write_folder(run, name, Path(folder), report)
             address = api.create_repo(name, private=private, exist_ok=True)
             api.upload_folder(
                 repo_id=name, folder_path=folder, commit_message="Upload by jaxsent push"
@@ -38,10 +38,10 @@ def push(run: Path, name: str, private: bool = False, said: Callable = print) ->
     return str(address)
 
 
-def write_folder(run: Path, name: str, folder: Path, said: Callable = print) -> list[Path]:
+def write_folder(run: Path, name: str, folder: Path, report: Callable = print) -> list[Path]:
     """Writes what `push` would upload; `jaxsent.load` takes the folder as it is. -> its files.
 
-    ONNX is left out, and `said` told, where jax2onnx is not installed.
+    ONNX is left out, and `report` told of it, where jax2onnx is not installed.
 
     Raises:
       UserError: no run, or the folder cannot be written.
@@ -54,7 +54,7 @@ def write_folder(run: Path, name: str, folder: Path, said: Callable = print) -> 
     forms = ["safetensors", "stablehlo", "onnx"]
     if not importlib.util.find_spec("jax2onnx"):
         forms.remove("onnx")
-        said("Without model.onnx, which needs: pip install 'jaxsent[onnx]'")
+        report("Without model.onnx, which needs: pip install 'jaxsent[onnx]'")
     config = public(read_config(run))
     try:
         folder.mkdir(parents=True, exist_ok=True)

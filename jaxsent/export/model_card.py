@@ -10,7 +10,8 @@ import yaml
 
 from jaxsent.errors import UserError
 from jaxsent.report import words
-from jaxsent.run.card import card_of, metadata
+from jaxsent.run.card import card_of
+from jaxsent.run.card import metadata as metadata_of
 from jaxsent.run.folder import read_config
 
 MEASURES = {
@@ -37,26 +38,26 @@ def model_card(run: Path, name: str, files: tuple[str, ...] = ()) -> str:
       UserError: there is no run.
     """
     config = read_config(run)
-    said, card = metadata(config), card_of(config, run / "config.json")
+    metadata, card = metadata_of(config), card_of(config, run / "config.json")
     results = _results(run)
     data = config["data"]["name"]
-    described, licence = _data(data)
+    description, licence = _data(data)
     network = {"model": config["model"]["name"], "backbone": config["model"]["backbone"]}
     backbone = words.NETWORKS.get(network["backbone"], network["backbone"])
     title = words.network(network)
     plain = title == backbone
     maps = f", and in the {len(card.emotions)} maps of its detection branch where in the picture"
-    template = resources.files("jaxsent").joinpath("model_card.md").read_text(encoding="utf-8")
+    template = resources.files("jaxsent.export").joinpath("model_card.md").read_text(encoding="utf-8")
     return Template(template).substitute(
         front=yaml.safe_dump(
-            _front(name, said, title, results), sort_keys=False, allow_unicode=True
+            _front(name, metadata, title, results), sort_keys=False, allow_unicode=True
         ).strip(),
         title=f"{title} on {data}" if plain else f"{title} ({backbone}) on {data}",
         network=title if plain else f"{title} on {backbone}",
         name=name,
-        version=said["jaxsent"],
+        version=metadata["jaxsent"],
         data=data,
-        described=described,
+        described=description,
         count=len(card.classes),
         where=maps if card.emotions else "",
         classes=", ".join(card.classes),
@@ -64,7 +65,7 @@ def model_card(run: Path, name: str, files: tuple[str, ...] = ()) -> str:
         size=card.image_size,
         start=_start(config),
         numbers=_numbers(results),
-        licence="\n\n".join(filter(None, (said["licence"], licence and f"{data}: {licence}."))),
+        licence="\n\n".join(filter(None, (metadata["licence"], licence and f"{data}: {licence}."))),
         files="".join(f"| `{file}` | {what} |\n" for file, what in FILES.items() if file in files),
     )
 
@@ -91,17 +92,17 @@ def _data(name: str) -> tuple[str, str]:
     return f"[{name}]({card.homepage}): {card.title}", card.licence
 
 
-def _front(name: str, said: dict, title: str, results: dict) -> dict:
+def _front(name: str, metadata: dict, title: str, results: dict) -> dict:
     """What the hub reads: its own vocabulary, see huggingface_hub.ModelCardData."""
     front = {
         "library_name": "jaxsent",
         "pipeline_tag": "image-classification",
-        "tags": ["visual-sentiment", "emotion", "jax", said["model"]["name"]],
+        "tags": ["visual-sentiment", "emotion", "jax", metadata["model"]["name"]],
         "license": "other",
         "license_name": "of-data-and-initial-weights",
         "license_link": f"https://huggingface.co/{name}#licence",
     }
-    data = said["data"]["name"]
+    data = metadata["data"]["name"]
     metrics = [
         {"type": "accuracy", "name": what, "value": round(results[key], 4)}
         for key, what in MEASURES.items()

@@ -22,13 +22,13 @@ TOLERANCE = 1e-4  # relative error of logits and maps against JAX
 INSTALL = "pip install 'jaxsent[onnx]'"
 
 
-def write(path: Path, variables: dict, said: dict) -> None:
+def write(path: Path, variables: dict, metadata: dict) -> None:
     """Writes the network in float32, if onnxruntime computes with it what JAX does.
 
     Args:
       path: the file.
       variables: {"params", "batch_stats"} as NumPy arrays.
-      said: card.metadata of the run.
+      metadata: card.metadata of the run.
 
     Raises:
       UserError: jax2onnx or onnxruntime is not installed, or they disagree with JAX.
@@ -38,11 +38,11 @@ def write(path: Path, variables: dict, said: dict) -> None:
 
     from jaxsent.run.folder import step_of
 
-    step = step_of(said | {"model": said["model"] | {"dtype": "float32"}})
-    size = said["data"]["image_size"]
+    step = step_of(metadata | {"model": metadata["model"] | {"dtype": "float32"}})
+    size = metadata["data"]["image_size"]
     model = _converted(lambda images: step(variables, images), size)
     entry = model.metadata_props.add()
-    entry.key, entry.value = KEY, json.dumps(said)
+    entry.key, entry.value = KEY, json.dumps(metadata)
     data = model.SerializeToString()
     images = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), np.uint8)
     expected = jax.device_get(jax.jit(step)(variables, images))
@@ -66,26 +66,26 @@ def read(path: Path) -> tuple[dict, Callable[[np.ndarray], dict], dict]:
         session = _session(path.read_bytes(), path)  # bytes: a path could point at further files
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
-    said = read_metadata(session.get_modelmeta().custom_metadata_map.get(KEY), path)
+    metadata = read_metadata(session.get_modelmeta().custom_metadata_map.get(KEY), path)
     inputs = [(i.name, i.type, len(i.shape)) for i in session.get_inputs()]
     if inputs != [("image", "tensor(uint8)", 4)]:
         raise UserError(f"{path}: expected one input `image` of uint8, found {inputs}.")
     shapes = {out.name: (None, *out.shape[1:]) for out in session.get_outputs()}
-    return said, _runner(session), shapes
+    return metadata, _runner(session), shapes
 
 
-def disagreement(found: dict, expected: dict) -> dict[str, float]:
+def disagreement(outputs: dict, expected: dict) -> dict[str, float]:
     """{name: largest difference over the largest value}, of logits in place of probabilities.
 
     Softmax forgets what all logits have in common, so they are compared without their mean.
     """
     errors = {}
-    for name, wanted in expected.items():
-        got = found[name]
+    for name, exact in expected.items():
+        computed = outputs[name]
         if name.endswith("_probabilities"):
             name = name.replace("probabilities", "logits")
-            got, wanted = _logits(got), _logits(wanted)
-        errors[name] = float(np.abs(got - wanted).max() / max(np.abs(wanted).max(), 1e-30))
+            computed, exact = _logits(computed), _logits(exact)
+        errors[name] = float(np.abs(computed - exact).max() / max(np.abs(exact).max(), 1e-30))
     return errors
 
 
@@ -145,8 +145,8 @@ def _session(data: bytes, path: Path):
     try:
         return onnxruntime.InferenceSession(data, options, ["CPUExecutionProvider"])
     except Exception as error:  # each fault has a class of its own, not public ones
-        said = str(error).splitlines()[0]
-        raise UserError(f"{path}: damaged, or no ONNX file ({said}).") from None
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path}: damaged, or no ONNX file ({reason}).") from None
 
 
 def _runner(session) -> Callable[[np.ndarray], dict]:

@@ -18,20 +18,20 @@ def pool_in_two_dimensions(graph) -> None:
     squeezed = {node.input[0]: node for node in graph.node if node.op_type == "Squeeze"}
     nodes = []
     for node in graph.node:
-        given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        if node.op_type != "MaxPool" or len(given["kernel_shape"]) != 4:
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        if node.op_type != "MaxPool" or len(attributes["kernel_shape"]) != 4:
             nodes.append(node)
             continue
         source = node.input[0]
         while made_by[source].op_type == "Unsqueeze":
             source = made_by[source].input[0]
         before, after = (f"{node.output[0]}_{end}" for end in ("before", "after"))
-        pads = given.get("pads", [0] * 8)
+        pads = attributes.get("pads", [0] * 8)
         nodes += [
             helper.make_node("Transpose", [source], [before], perm=(0, 3, 1, 2)),
             helper.make_node(
-                "MaxPool", [before], [after], kernel_shape=given["kernel_shape"][1:3],
-                strides=given["strides"][1:3], pads=[*pads[1:3], *pads[5:7]],
+                "MaxPool", [before], [after], kernel_shape=attributes["kernel_shape"][1:3],
+                strides=attributes["strides"][1:3], pads=[*pads[1:3], *pads[5:7]],
             ),
             helper.make_node("Transpose", [after], [node.output[0]], perm=(0, 2, 3, 1)),
         ]  # fmt: skip
@@ -70,10 +70,10 @@ def name_activations(graph) -> None:
 def drop_unused(graph) -> None:
     """Nodes whose result nobody reads: they would keep a convolution from being fused."""
     used = {out.name for out in graph.output}
-    kept = []
+    nodes = []
     for node in reversed(graph.node):
         if used.intersection(node.output):
             used.update(node.input)
-            kept.append(node)
+            nodes.append(node)
     graph.ClearField("node")
-    graph.node.extend(reversed(kept))
+    graph.node.extend(reversed(nodes))

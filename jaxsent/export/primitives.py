@@ -29,7 +29,7 @@ def evaluate(closed: core.ClosedJaxpr, *arguments) -> list:
 
 def _equation(equation, *arguments) -> list:
     primitive, parameters = equation.primitive, equation.params
-    known = not any(isinstance(a, jax.core.Tracer) for a in arguments)
+    concrete = not any(isinstance(a, jax.core.Tracer) for a in arguments)
     if primitive.name == "platform_index":
         return [parameters["platforms"].index(None)]
     if primitive.name == "cond" and not isinstance(arguments[0], jax.core.Tracer):
@@ -40,7 +40,7 @@ def _equation(equation, *arguments) -> list:
             if not isinstance(body, core.ClosedJaxpr):
                 body = core.ClosedJaxpr(body, ())
             return evaluate(body, *arguments)
-    if known:
+    if concrete:
         with jax.ensure_compile_time_eval():
             return _bind(primitive, arguments, parameters)
     return _bind(primitive, arguments, parameters)

@@ -26,25 +26,25 @@ HARMLESS = re.compile(r"stablehlo\.custom_call @shape_assertion\(")
 """How a program with a symbolic batch checks the shapes of its arguments."""
 
 
-def write(path: Path, variables: dict, said: dict) -> None:
+def write(path: Path, variables: dict, metadata: dict) -> None:
     """Writes the network from pixels to predictions.
 
     Args:
       path: the file.
       variables: {"params", "batch_stats"} as NumPy arrays.
-      said: card.metadata of the run.
+      metadata: card.metadata of the run.
 
     Raises:
       OSError: it cannot be written.
     """
-    size = said["data"]["image_size"]
+    size = metadata["data"]["image_size"]
     (batch,) = jax.export.symbolic_shape("b")
     images = jax.ShapeDtypeStruct((batch, size, size, 3), np.uint8)
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), variables)
-    program = jax.export.export(jax.jit(step_of(said)), platforms=PLATFORMS)(shapes, images)
+    program = jax.export.export(jax.jit(step_of(metadata)), platforms=PLATFORMS)(shapes, images)
     weights = {_name(path): leaf for path, leaf in jax.tree.leaves_with_path(variables)}
     with zipfile.ZipFile(path, "w") as file:  # stored: weights do not compress
-        file.writestr(CARD, json.dumps(said, indent=2))
+        file.writestr(CARD, json.dumps(metadata, indent=2))
         file.writestr(PROGRAM, bytes(program.serialize()))
         file.writestr(WEIGHTS, save(weights))
 
@@ -55,13 +55,13 @@ def read(path: Path) -> tuple[dict, Callable[[np.ndarray], dict], dict]:
     Raises:
       UserError: it is not there, damaged, no file of ours, or not for this JAX or device.
     """
-    said, program, weights = _opened(path)
+    metadata, program, weights = _opened(path)
     _check(path, program)
     variables = jax.device_put(_variables(path, program, weights))
     call = jax.jit(program.call)
     out = jax.tree.unflatten(program.out_tree, program.out_avals)
     shapes = {name: (None, *aval.shape[1:]) for name, aval in out.items()}
-    return said, lambda images: jax.device_get(call(variables, images)), shapes
+    return metadata, lambda images: jax.device_get(call(variables, images)), shapes
 
 
 def _opened(path: Path) -> tuple[dict, jax.export.Exported, dict]:
@@ -99,10 +99,10 @@ def _program(path: Path, data: bytes) -> jax.export.Exported:
 
 def _check(path: Path, program: jax.export.Exported) -> None:
     """Raises UserError for a program that cannot run here, or that might do more than compute."""
-    here = jax.export.default_export_platform()
-    if here not in program.platforms:
+    platform = jax.export.default_export_platform()
+    if platform not in program.platforms:
         raise UserError(
-            f"{path}: exported for {', '.join(program.platforms)}; this JAX runs on {here}."
+            f"{path}: exported for {', '.join(program.platforms)}; this JAX runs on {platform}."
         )
     # A custom call runs any function that jaxlib or a plugin registered, on any arguments.
     if "custom_call" in HARMLESS.sub("", program.mlir_module()):

@@ -16,21 +16,21 @@ from jaxsent.run.card import KEY
 from jaxsent.run.folder import network
 
 
-def write_torch(path: Path, variables: dict, said: dict) -> None:
+def write_torch(path: Path, variables: dict, metadata: dict) -> None:
     """Writes {"params", "batch_stats"} for `load_state_dict`. Raises OSError.
 
     WSCNet's stand in {"model_state_dict": …}, as its first author's do.
     """
-    state = _state_dict(variables, said)
+    state = _state_dict(variables, metadata)
     nested = "downconv.0.weight" in state
     torch_writer.write(path, {"model_state_dict": state} if nested else state)
 
 
-def write_safetensors(path: Path, variables: dict, said: dict) -> None:
-    """Writes the same arrays, with `said` in the header. Raises OSError."""
-    header = {"format": "pt", KEY: json.dumps(said)}
-    path.write_bytes(save(_state_dict(variables, said), metadata=header))
+def write_safetensors(path: Path, variables: dict, metadata: dict) -> None:
+    """Writes the same arrays, with `metadata` in the header. Raises OSError."""
+    header = {"format": "pt", KEY: json.dumps(metadata)}
+    path.write_bytes(save(_state_dict(variables, metadata), metadata=header))
 
 
-def _state_dict(variables: dict, said: dict) -> Mapping:
-    return pretrained.to_torch(network(ConfigDict(said["model"])), variables)
+def _state_dict(variables: dict, metadata: dict) -> Mapping:
+    return pretrained.to_torch(network(ConfigDict(metadata["model"])), variables)

@@ -24,14 +24,14 @@ class Context(nn.Module):
     def __call__(self, features: Array) -> Array:
         """(B, h, w, n) -> (B, n) float32. The image size cannot change later."""
         pooled = nn.max_pool(features, (2, 2), (2, 2))
-        weigh = nn.Dense(
+        excitation = nn.Dense(
             features.shape[-1],
             dtype=jnp.float32,
             kernel_init=nn.initializers.zeros,
             bias_init=nn.initializers.ones,
             name="fc",
         )
-        return weigh(pooled.reshape(pooled.shape[0], -1).astype(jnp.float32))
+        return excitation(pooled.reshape(pooled.shape[0], -1).astype(jnp.float32))
 
 
 class CASNet(Network):

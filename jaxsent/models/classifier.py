@@ -36,7 +36,11 @@ class Classifier(Network):
         """
         inner = self.backbone.torch_names()
         last = next(name for name in LAST if name in inner)
-        names = {f"backbone/{ours}": theirs for ours, theirs in inner.items() if ours != last}
+        names = {
+            f"backbone/{flax_name}": torch_name
+            for flax_name, torch_name in inner.items()
+            if flax_name != last
+        }
         if self.holistic == "pool" and not self.backbone.FULLY_CONNECTED:
             return names | {"classifier": inner[last]}
         return names | {"projection/fc": inner[last], "classifier": "head"}

@@ -212,14 +212,14 @@ class EfficientNet(Backbone):
         block = 0
         for stage_name, stage in self._stages().items():
             for i in range(stage.blocks):
-                ours, theirs = f"{stage_name}/block{i + 1}/", f"_blocks.{block}."
+                flax_block, torch_block = f"{stage_name}/block{i + 1}/", f"_blocks.{block}."
                 if stage.expand > 1:
-                    names[ours + "expand"] = theirs + "_expand_conv"
-                    names[ours + "expand_norm"] = theirs + "_bn0"
-                names[ours + "depthwise"] = theirs + "_depthwise_conv"
-                names[ours + "depthwise_norm"] = theirs + "_bn1"
-                names[ours + "project"] = theirs + "_project_conv"
-                names[ours + "project_norm"] = theirs + "_bn2"
+                    names[flax_block + "expand"] = torch_block + "_expand_conv"
+                    names[flax_block + "expand_norm"] = torch_block + "_bn0"
+                names[flax_block + "depthwise"] = torch_block + "_depthwise_conv"
+                names[flax_block + "depthwise_norm"] = torch_block + "_bn1"
+                names[flax_block + "project"] = torch_block + "_project_conv"
+                names[flax_block + "project_norm"] = torch_block + "_bn2"
                 block += 1
         return names | {"head/conv": "_conv_head", "head/norm": "_bn1", "classifier": "_fc"}
 

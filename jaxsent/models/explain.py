@@ -51,11 +51,11 @@ def grad_cam(model, variables, images: Array, classes: Array, tap: str | None = 
     """
     # A frozen backbone lets no gradient through; in evaluation nothing else hangs on it.
     model = model.clone(freeze="none")
-    _, seen = model.apply(
+    _, captured = model.apply(
         variables, images,
         capture_intermediates=lambda _, method: method == "features", mutable=["intermediates"],
     )  # fmt: skip
-    taps = seen["intermediates"]["backbone"]["features"][0]
+    taps = captured["intermediates"]["backbone"]["features"][0]
     tap = tap or list(taps)[-1]
     if tap not in taps:
         raise ValueError(f"tap={tap!r}: this network reads {', '.join(taps)}.")

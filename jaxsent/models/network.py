@@ -52,7 +52,10 @@ class Network(nn.Module):
     def named(self, *layers: str) -> dict[str, str]:
         """`torch_names` of a network that no torch code is followed for: the paths, with dots."""
         inner = self.backbone.torch_names()
-        names = {f"backbone/{ours}": f"backbone.{theirs}" for ours, theirs in inner.items()}
+        names = {
+            f"backbone/{flax_name}": f"backbone.{torch_name}"
+            for flax_name, torch_name in inner.items()
+        }
         return names | {layer: layer.replace("/", ".") for layer in layers}
 
 

@@ -101,13 +101,13 @@ class ResNet(Backbone):
         names = {"conv1": "conv1", "bn1": "bn1", "fc": "fc"}
         convolutions = 2 if self.expansion == 1 else 3
         for layer, block, _, project in blocks(self.depths, self.expansion):
-            ours, theirs = f"layer{layer}_{block}", f"layer{layer}.{block}"
+            flax_block, torch_block = f"layer{layer}_{block}", f"layer{layer}.{block}"
             for i in range(1, convolutions + 1):
-                names[f"{ours}/conv{i}"] = f"{theirs}.conv{i}"
-                names[f"{ours}/bn{i}"] = f"{theirs}.bn{i}"
+                names[f"{flax_block}/conv{i}"] = f"{torch_block}.conv{i}"
+                names[f"{flax_block}/bn{i}"] = f"{torch_block}.bn{i}"
             if project:
-                names[f"{ours}/downsample_conv"] = f"{theirs}.downsample.0"
-                names[f"{ours}/downsample_bn"] = f"{theirs}.downsample.1"
+                names[f"{flax_block}/downsample_conv"] = f"{torch_block}.downsample.0"
+                names[f"{flax_block}/downsample_bn"] = f"{torch_block}.downsample.1"
         return names
 
 

@@ -56,10 +56,11 @@ class WSCNet(Network):
         Other backbones, which that code does not know, keep their names behind `backbone.`.
         """
         names = {"detector/conv": "downconv.0", "classifier": "classifier.0"}
-        for ours, theirs in self.backbone.torch_names().items():
-            child, _, rest = theirs.partition(".")
+        for flax_name, torch_name in self.backbone.torch_names().items():
+            child, _, rest = torch_name.partition(".")
             if not isinstance(self.backbone, ResNet):
-                names[f"backbone/{ours}"] = f"backbone.{theirs}"
+                names[f"backbone/{flax_name}"] = f"backbone.{torch_name}"
             elif child in CHILDREN:
-                names[f"backbone/{ours}"] = f"features.{CHILDREN[child]}{'.' * bool(rest)}{rest}"
+                below = "." * bool(rest) + rest
+                names[f"backbone/{flax_name}"] = f"features.{CHILDREN[child]}{below}"
         return names

@@ -82,7 +82,8 @@ class WSIDNet(Network):
         if self.head == "mlp":
             names["hidden"] = "hidden"
         names |= {f"gcn/layer{i}": f"gcn.{i}" for i in range(len(self.gcn_widths))}
-        for ours, theirs in self.backbone.torch_names().items():
-            if ours != "fc8":
-                names[f"backbone/{ours}"] = theirs.replace("classifier.", "vgg_classifier.")
+        for flax_name, torch_name in self.backbone.torch_names().items():
+            if flax_name != "fc8":
+                vgg_name = torch_name.replace("classifier.", "vgg_classifier.")
+                names[f"backbone/{flax_name}"] = vgg_name
         return names

@@ -16,21 +16,21 @@ class Filled(NamedTuple):
 
     Attributes:
       cell: of the table.
-      ours: mean over its runs, None while one of them is missing.
+      value: ours, the mean over its runs, None while one of them is missing.
       interval: 95 %, of the mean; None where a run has none.
       missing: runs that are not finished.
     """
 
     cell: Cell
-    ours: float | None
+    value: float | None
     interval: tuple[float, float] | None
     missing: tuple[Run, ...]
 
     @property
     def difference(self) -> float | None:
         """Ours minus the paper's."""
-        known = self.ours is not None and self.cell.paper is not None
-        return self.ours - self.cell.paper if known else None
+        known = self.value is not None and self.cell.paper is not None
+        return self.value - self.cell.paper if known else None
 
 
 def results(runs: Path, run: Run) -> dict | None:
@@ -49,9 +49,9 @@ def _ranks(filled: list[Filled]) -> list[Filled]:
     """The column AVG, of the rows that have all six attention metrics."""
     scores: dict[str, dict[str, float]] = {}
     for one in filled:
-        if one.ours is not None:
+        if one.value is not None:
             metric = one.cell.measure[0].rpartition(".")[2]
-            scores.setdefault(one.cell.row, {})[metric] = one.ours
+            scores.setdefault(one.cell.row, {})[metric] = one.value
     whole = {row: v for row, v in scores.items() if v.keys() == set(HIGHER_IS_BETTER)}
     ranks = average_rank(whole)
     rows = dict.fromkeys(one.cell.row for one in filled)
@@ -60,13 +60,13 @@ def _ranks(filled: list[Filled]) -> list[Filled]:
 
 def fill_cell(cell: Cell, runs: Path) -> Filled:
     """One cell; a run that was evaluated without the cell's measure counts as missing."""
-    found = {run: results(runs, run) for run in cell.runs}
-    values = {run: _value(r, cell.measure) for run, r in found.items() if r is not None}
+    run_results = {run: results(runs, run) for run in cell.runs}
+    values = {run: _value(r, cell.measure) for run, r in run_results.items() if r is not None}
     missing = tuple(run for run in cell.runs if values.get(run) is None)
     if missing or not cell.runs:
         return Filled(cell, None, None, missing)
     mean = math.fsum(values.values()) / len(values)
-    intervals = [_value(found[run], cell.measure, "_interval") for run in cell.runs]
+    intervals = [_value(run_results[run], cell.measure, "_interval") for run in cell.runs]
     return Filled(cell, mean, _pooled(mean, list(values.values()), intervals), ())
 
 
@@ -80,17 +80,17 @@ def _pooled(mean, values, intervals) -> tuple[float, float] | None:
     return mean - below, mean + above
 
 
-def _value(found: dict, measure: tuple[str, ...], ending: str = ""):
+def _value(run_results: dict, measure: tuple[str, ...], ending: str = ""):
     """The first of the measures that the results have, such as sentiment_map.baselines.gbvs.f."""
     for path in measure:
-        value = found
+        value = run_results
         for key in path.split("."):
             value = value.get(key) if isinstance(value, dict) else None
         if value is not None:
             *_, last = path.split(".")
             if not ending:
                 return value
-            parent = found
+            parent = run_results
             for key in path.split(".")[:-1]:
                 parent = parent[key]
             return parent.get(last + ending)

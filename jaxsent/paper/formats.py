@@ -58,7 +58,7 @@ def as_csv(table: Table, filled: list[Filled]) -> str:
     )
     for one in filled:
         low, high = one.interval or (None, None)
-        numbers = (one.cell.paper, one.ours, one.difference, low, high)
+        numbers = (one.cell.paper, one.value, one.difference, low, high)
         writer.writerow(
             [
                 table.name,
@@ -82,15 +82,17 @@ def _lines(table: Table, filled: list[Filled]) -> list[list[str]]:
     lines = [["", "", *columns]]
     for row in table.rows:
         cells = [places.get((row, column)) for column in columns]
-        said = {
+        texts = {
             "paper": [_number(c and c.cell.paper, table) for c in cells],
-            "ours": [_number(c and c.ours, table) for c in cells],
+            "ours": [_number(c and c.value, table) for c in cells],
             "difference": [_number(c and c.difference, table, "+") for c in cells],
             "95 %": [_interval(c and c.interval, table) for c in cells],
         }
-        ours = any(c and c.cell.runs for c in cells)
-        kept = [name for name in LINES if set(said[name]) != {EMPTY} or (name == "ours" and ours)]
-        lines += [[row if i == 0 else "", name, *said[name]] for i, name in enumerate(kept)]
+        has_runs = any(c and c.cell.runs for c in cells)
+        names = [
+            name for name in LINES if set(texts[name]) != {EMPTY} or (name == "ours" and has_runs)
+        ]
+        lines += [[row if i == 0 else "", name, *texts[name]] for i, name in enumerate(names)]
     return lines
 
 

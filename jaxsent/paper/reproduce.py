@@ -78,7 +78,7 @@ def _histograms(run: Run, sources: Sources, workdir: list[str]) -> list[str]:
     return arguments
 
 
-def reproduce(table: Table, sources: Sources, said=print, call=subprocess.run) -> None:
+def reproduce(table: Table, sources: Sources, report=print, call=subprocess.run) -> None:
     """Makes what the table lacks, in this process's folder; called again it goes on.
 
     Raises:
@@ -97,10 +97,10 @@ def reproduce(table: Table, sources: Sources, said=print, call=subprocess.run) -
         )
     for number, step in enumerate(steps, 1):
         arguments = command(step, sources)
-        said(f"[{number}/{len(steps)}] {shlex.join(arguments)}")
-        done = call([sys.executable, *arguments[1:]], check=False)
-        if done.returncode:
+        report(f"[{number}/{len(steps)}] {shlex.join(arguments)}")
+        process = call([sys.executable, *arguments[1:]], check=False)
+        if process.returncode:
             raise UserError(
-                f"{step.run.name} ended with status {done.returncode}; what is done stays done, "
+                f"{step.run.name} ended with status {process.returncode}; what is done stays done, "
                 "the same command goes on from there."
             )

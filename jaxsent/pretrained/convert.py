@@ -36,7 +36,7 @@ COUNTERS = "num_batches_tracked"
 class Match(NamedTuple):
     """How a state dict and a network's variables meet; paths are tuples into the variables."""
 
-    found: dict[tuple, str]
+    names: dict[tuple, str]
     missing: dict[tuple, str]
     left: list[str]
     unexpected: list[str]
@@ -50,18 +50,18 @@ def match(state_dict: Mapping, model, variables: dict) -> Match:
     """
     flat = flatten_dict(variables)
     names = _convention(model, state_dict, flat)
-    found, missing = {}, {}
+    state_names, missing = {}, {}
     for path in flat:
         module = "/".join(path[1:-1])
-        theirs = f"{names[module]}.{LEAVES[path[-1]]}" if module in names else None
-        if theirs in state_dict:
-            found[path] = theirs
+        torch_name = f"{names[module]}.{LEAVES[path[-1]]}" if module in names else None
+        if torch_name in state_dict:
+            state_names[path] = torch_name
         else:
-            missing[path] = theirs or "/".join(path[1:])
-    used, layers = set(found.values()), set(names.values())
+            missing[path] = torch_name or "/".join(path[1:])
+    used, layers = set(state_names.values()), set(names.values())
     rest = [k for k in state_dict if k not in used and not k.endswith(COUNTERS)]
     left = [k for k in rest if k.rpartition(".")[0] in layers]
-    return Match(found, missing, left, sorted(set(rest) - set(left)))
+    return Match(state_names, missing, left, sorted(set(rest) - set(left)))
 
 
 def from_torch(state_dict: Mapping, model, variables: dict, new_layers: bool = False) -> dict:
@@ -98,7 +98,7 @@ def fill(state_dict, matched: Match, model, variables: dict, new_layers: bool) -
     if matched.unexpected:
         problems.append(f"{len(matched.unexpected)} unexpected ({listed(matched.unexpected)})")
     loaded, misfits = {}, {}
-    for path, name in matched.found.items():
+    for path, name in matched.names.items():
         shape = tuple(flat[path].shape)
         array = to_flax(np.asarray(state_dict[name]), shape)
         if array.shape != shape:
@@ -176,7 +176,7 @@ def table(matched: Match, variables: dict) -> str:
     for path, leaf in flat.items():
         part = "/".join(path[1:3]) if path[1] == "backbone" else path[1]
         counts = parts.setdefault(part, [0, 0])
-        counts[path not in matched.found] += int(np.prod(leaf.shape))
+        counts[path not in matched.names] += int(np.prod(leaf.shape))
     lines = [f"{'part':32s}{'loaded':>14s}{'new':>14s}"]
     lines += [f"{part:32s}{old:14,d}{new:14,d}" for part, (old, new) in parts.items()]
     old, new = (sum(c[i] for c in parts.values()) for i in (0, 1))
@@ -199,7 +199,7 @@ def _is_new(path: tuple) -> bool:
 def _may_stay_new(matched: Match) -> set[tuple]:
     """Layers that a backbone's file need not hold: those outside it, and VGG's fully-connected ones
     where it has neither, as Keras's "notop" file."""
-    topless = not any(path[2] in TOP for path in matched.found if not _is_new(path))
+    topless = not any(path[2] in TOP for path in matched.names if not _is_new(path))
     return {path for path in matched.missing if _is_new(path) or (topless and path[2] in TOP)}
 
 
@@ -212,7 +212,9 @@ def _convention(model, state_dict, flat: dict) -> dict[str, str]:
     candidates = [model.torch_names()]
     if hasattr(model, "backbone"):
         inner = model.backbone.torch_names()
-        candidates.insert(0, {f"backbone/{ours}": theirs for ours, theirs in inner.items()})
+        candidates.insert(
+            0, {f"backbone/{flax_name}": torch_name for flax_name, torch_name in inner.items()}
+        )
 
     def fitting(names):
         count = 0
@@ -233,7 +235,7 @@ def _advice(state_dict, matched: Match, misfits, model) -> str:
     """Which options would make the file fit, where that can be told."""
     advice = []
     for path in misfits:
-        width = np.shape(state_dict[matched.found[path]])[0]
+        width = np.shape(state_dict[matched.names[path]])[0]
         if path[1] in ("classifier", "fc", "fc8") and path[-1] == "bias":
             advice.append(f"model.num_classes={width}")
         if path[1] == "detector" and path[-1] == "bias":

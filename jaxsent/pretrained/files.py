@@ -63,8 +63,8 @@ class Safetensors(Mapping):
         for name, entry in self.header.items():
             begin, end = entry["data_offsets"]
             itemsize = np.dtype(DTYPES.get(entry["dtype"], np.void)).itemsize
-            wanted = int(np.prod(entry["shape"], dtype=np.int64)) * itemsize
-            if entry["dtype"] not in DTYPES or end - begin != wanted:
+            expected_bytes = int(np.prod(entry["shape"], dtype=np.int64)) * itemsize
+            if entry["dtype"] not in DTYPES or end - begin != expected_bytes:
                 raise UserError(f"{path}: {name} has dtype {entry['dtype']} and a size that lies.")
             if not 0 <= begin <= end <= size - self.start:
                 raise UserError(f"{path}: cut short: {name} ends beyond its {size:,} bytes.")
@@ -98,8 +98,8 @@ def read_keras(path: Path) -> dict[str, np.ndarray]:
             layer = name.split("/")[0] if "/" in name else name
             leaf = name.rpartition("/")[2]
             kind = "kernel" if "kernel" in leaf or "_W" in leaf else "bias"
-            ours, array = from_keras(layer, kind, item[()])
-            state[ours] = array
+            torch_name, array = from_keras(layer, kind, item[()])
+            state[torch_name] = array
 
     try:
         with h5py.File(path) as file:

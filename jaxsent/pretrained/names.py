@@ -49,12 +49,12 @@ _BLOCK = re.compile(r"blocks\.(\d+)\.(\d+)\.")
 
 
 def _lite(key: str, order: dict) -> str:
-    found = _BLOCK.match(key)
-    if not found:
+    matched = _BLOCK.match(key)
+    if not matched:
         return _replaced(key, TIMM_LITE)
-    stage, block = map(int, found.groups())
+    stage, block = map(int, matched.groups())
     table = TIMM_FIRST_BLOCK if stage == 0 else TIMM_BLOCK
-    return f"_blocks.{order[stage, block]}.{_replaced(key[found.end() :], table)}"
+    return f"_blocks.{order[stage, block]}.{_replaced(key[matched.end() :], table)}"
 
 
 def _replaced(key: str, table: dict[str, str]) -> str:

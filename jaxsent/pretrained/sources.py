@@ -67,23 +67,23 @@ def preprocessing(source: str | Path, backbone: str) -> Preprocessing:
     if path.suffix == ".h5":
         return KERAS
     folder = path if path.is_dir() else path.parent
-    described = folder / "config.json"
-    if str(source) in PACKAGES or not described.is_file():
+    config_file = folder / "config.json"
+    if str(source) in PACKAGES or not config_file.is_file():
         return custom
     try:
-        said = json.loads(described.read_text())
+        config = json.loads(config_file.read_text())
     except ValueError:
         return custom
-    if "input" in said:  # a run of ours
-        return Preprocessing(**{k: _frozen(v) for k, v in said["input"].items()})
-    said = said.get("pretrained_cfg", {})
-    if "mean" not in said:
+    if "input" in config:  # a run of ours
+        return Preprocessing(**{k: _frozen(v) for k, v in config["input"].items()})
+    config = config.get("pretrained_cfg", {})
+    if "mean" not in config:
         return custom
     return Preprocessing(
-        mean=tuple(255 * v for v in said["mean"]),
-        std=tuple(255 * v for v in said["std"]),
-        size=said.get("input_size", (3, custom.size))[-1],
-        interpolation="bicubic" if said.get("interpolation") == "bicubic" else "bilinear",
+        mean=tuple(255 * v for v in config["mean"]),
+        std=tuple(255 * v for v in config["std"]),
+        size=config.get("input_size", (3, custom.size))[-1],
+        interpolation="bicubic" if config.get("interpolation") == "bicubic" else "bilinear",
     )
 
 

@@ -53,28 +53,30 @@ class ContactSheet:
         )
         self.file.close()
 
-    def add(self, path: Path, said) -> None:
+    def add(self, path: Path, prediction) -> None:
         """A card of a prediction."""
         self.count += 1
-        y, x, h, w = said.box
-        seen = shrink(augment.crop(said.image, (y, x, h, w)))
-        pictures = [(seen, f"photograph {path.name}")]
-        if said.sentiment_map is not None:
-            pictures.append((overlay(seen, said.sentiment_map), f"sentiment map of {path.name}"))
+        y, x, h, w = prediction.box
+        view = shrink(augment.crop(prediction.image, (y, x, h, w)))
+        pictures = [(view, f"photograph {path.name}")]
+        if prediction.sentiment_map is not None:
+            pictures.append(
+                (overlay(view, prediction.sentiment_map), f"sentiment map of {path.name}")
+            )
         images = "".join(
             f'<img src="{jpeg_uri(picture)}" alt="{escape(alt)}" loading="lazy" '
             f'width="{picture.shape[1]}" height="{picture.shape[0]}">'
             for picture, alt in pictures
         )
-        chances = list(zip(said.labels, said.probabilities, strict=True))[:SHOWN]
+        chances = list(zip(prediction.labels, prediction.probabilities, strict=True))[:SHOWN]
         rest = ", ".join(f"{escape(name)} {percent(float(p))}" for name, p in chances[1:])
-        polarity = said.polarity or ""
-        if polarity in ("", said.label):
+        polarity = prediction.polarity or ""
+        if polarity in ("", prediction.label):
             polarity = ""
         self.file.write(
             f'<article class="example"><div class="pair">{images}</div><p class="verdict">'
-            f'<span class="said"><b>{escape(said.label)}</b> '
-            f"<span>{percent(said.probability)}</span></span><span>{polarity}</span></p>"
+            f'<span class="said"><b>{escape(prediction.label)}</b> '
+            f"<span>{percent(prediction.probability)}</span></span><span>{polarity}</span></p>"
             f'<p class="next">{f"then {rest}" if rest else ""}</p>'
             f'<p class="file">{escape(str(path))}</p></article>'
         )

@@ -28,15 +28,15 @@ def draw(builder, split: str, count: int, out: Path) -> None:
     if not total or count < 1:
         raise UserError(f"{builder.info.full_name}: no examples to show ({split}, -n {count}).")
     source = records.source(builder, split)
-    chosen = np.linspace(0, total - 1, min(count, total)).round().astype(int)
-    rows = math.ceil(len(chosen) / COLUMNS)
+    indices = np.linspace(0, total - 1, min(count, total)).round().astype(int)
+    rows = math.ceil(len(indices) / COLUMNS)
     figure = Figure(figsize=(3.2 * COLUMNS, 2.9 * rows), layout="constrained")
-    title = f"{builder.info.full_name}, {split}: {len(chosen)} of {total:,}"
+    title = f"{builder.info.full_name}, {split}: {len(indices)} of {total:,}"
     figure.suptitle(title, x=0.01, ha="left")
     axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     for ax in axes:
         ax.axis("off")
-    for ax, index in zip(axes, chosen, strict=False):
+    for ax, index in zip(axes, indices, strict=False):
         example = source[int(index)]
         ax.imshow(picture(example))
         ax.set_title(_caption(builder, example), fontsize=9)
@@ -63,10 +63,10 @@ def picture(example) -> np.ndarray:
 def _caption(builder, example) -> str:
     names = class_names(builder)
     label, polarity = int(example["label"]), int(example["polarity"])
-    said = [names[label] if label >= 0 else "no label"]
-    if polarity >= 0 and POLARITY[polarity] != said[0]:
-        said.append(POLARITY[polarity])
+    parts = [names[label] if label >= 0 else "no label"]
+    if polarity >= 0 and POLARITY[polarity] != parts[0]:
+        parts.append(POLARITY[polarity])
     if "valence" in example:
-        said.append(f"valence {float(example['valence']):.1f}")
+        parts.append(f"valence {float(example['valence']):.1f}")
     file = Path(records.text(example["file"])).name
-    return f"{', '.join(said)}\n{file if len(file) < 34 else file[:30] + ' …'}"
+    return f"{', '.join(parts)}\n{file if len(file) < 34 else file[:30] + ' …'}"

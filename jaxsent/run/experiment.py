@@ -210,7 +210,7 @@ def initial_variables(experiment: Experiment) -> dict:
     if config.init.weights and (Path(config.init.weights).expanduser() / "checkpoints").is_dir():
         variables = _from_run(Path(config.init.weights).expanduser(), "all", variables)
     elif config.init.weights:
-        variables = pretrained.load(config.init.weights, model, variables, said=console.print)
+        variables = pretrained.load(config.init.weights, model, variables, report=console.print)
     elif not config.init.checkpoint:
         console.print(
             "No init.weights: starting from random ones. Both papers start from ImageNet, such as "

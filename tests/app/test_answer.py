@@ -21,11 +21,11 @@ def test_json_is_what_the_command_prints():
     photo = encoded(form="PNG")
     with client() as c:
         response = c.post("/predict", content=photo)
-    said = response.json()
+    body = response.json()
     expected = PREDICTOR(photo).to_dict()
     assert response.status_code == 200
-    assert {**said, "seconds": 0} == {**expected, "seconds": 0}
-    assert list(said["probabilities"]) == list(PREDICTOR(photo).labels)
+    assert {**body, "seconds": 0} == {**expected, "seconds": 0}
+    assert list(body["probabilities"]) == list(PREDICTOR(photo).labels)
 
 
 def test_every_kind_of_photograph():
@@ -44,8 +44,8 @@ def test_the_fragment_holds_everything():
         accept = {"accept": "text/html"}
         text = c.post("/predict", content=encoded(), headers=accept).text
     assert re.search("<h2>awe <small>78.4.%</small></h2>", text)
-    said = re.search('data-said="([^"]*)"', text)[1].replace("&quot;", '"')
-    assert json.loads(said)["label"] == "awe"
+    fields = re.search('data-said="([^"]*)"', text)[1].replace("&quot;", '"')
+    assert json.loads(fields)["label"] == "awe"
     assert text.count('type="radio"') == text.count('class="heat"') == 1 + len(MIKELS)
     assert "Inside the frame" in text  # the central square of 64 × 48
     heat = re.search('data-map="fear" alt="" src="data:image/png;base64,([^"]*)"', text)[1]

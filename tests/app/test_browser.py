@@ -56,8 +56,8 @@ def faults(page) -> list[str]:
     """What axe-core calls serious or critical."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page).response["violations"]
-    return [f"{v['id']}: {v['help']}" for v in found if v["impact"] in ("serious", "critical")]
+    violations = Axe().run(page).response["violations"]
+    return [f"{v['id']}: {v['help']}" for v in violations if v["impact"] in ("serious", "critical")]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs the program chromium to open the page")
@@ -68,12 +68,12 @@ def test_in_a_browser(run, browser, tmp_path):
     other.write_bytes(encoded(np.zeros((300, 200, 3), np.uint8), "PNG"))
     broken.write_bytes(b"no photograph")
     predictor = jaxsent.load(run)
-    said = predictor(photo)
+    prediction = predictor(photo)
     with served(create(predictor, examples=examples.scenes())) as address:
         for width, scheme in ((1280, "light"), (390, "dark")):
             page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-            asked, problems = [], []
-            page.on("request", lambda request, asked=asked: asked.append(request.url))
+            requests, problems = [], []
+            page.on("request", lambda request, requests=requests: requests.append(request.url))
             page.on("pageerror", lambda error, problems=problems: problems.append(str(error)))
             page.goto(address)
             choose = page.locator("input[type=file][multiple]")
@@ -83,11 +83,11 @@ def test_in_a_browser(run, browser, tmp_path):
             choose.set_input_files(photo)
             heading = page.locator(".answer h2")
             heading.wait_for()
-            assert heading.inner_text().split()[0] == said.label
-            assert f"beach.jpg: {said.label}, " in page.locator(".status").inner_text()
+            assert heading.inner_text().split()[0] == prediction.label
+            assert f"beach.jpg: {prediction.label}, " in page.locator(".status").inner_text()
             picture, slider = page.locator(".photo"), page.get_by_label("Strength of the map")
-            page.get_by_label(re.compile(f"^{said.label}")).check()
-            assert page.locator(".heat:visible").get_attribute("data-map") == said.label
+            page.get_by_label(re.compile(f"^{prediction.label}")).check()
+            assert page.locator(".heat:visible").get_attribute("data-map") == prediction.label
             shots = {}
             for strength in ("0", "100"):
                 slider.fill(strength)
@@ -109,7 +109,9 @@ def test_in_a_browser(run, browser, tmp_path):
                 page.get_by_role("button", name="Download as CSV").click()
             table = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
             assert [row["file"] for row in table] == [photo.name, other.name]
-            assert float(table[0][said.label]) == pytest.approx(said.probability, abs=0.02)
+            assert float(table[0][prediction.label]) == pytest.approx(
+                prediction.probability, abs=0.02
+            )
 
             page.get_by_role("button", name="Take a photograph").click()
             page.get_by_role("button", name="Take the photograph").click()
@@ -117,5 +119,6 @@ def test_in_a_browser(run, browser, tmp_path):
             page.locator("[data-example]").first.click()
             page.get_by_text("scene 1:").wait_for(state="attached")
             assert problems == []
-            assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
+            own = (address, "data:", "blob:")
+            assert [url for url in requests if not url.startswith(own)] == []
             page.close()

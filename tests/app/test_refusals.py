@@ -55,11 +55,11 @@ class Slow:
     """A predictor that answers when it is told to."""
 
     def __init__(self):
-        self.card, self.go, self.asked = CARD, threading.Event(), threading.Semaphore(0)
+        self.card, self.go, self.started = CARD, threading.Event(), threading.Semaphore(0)
 
     def __call__(self, image):
         if image.shape != (64, 64, 3):  # the warm-up's
-            self.asked.release()
+            self.started.release()
             assert self.go.wait(10)
         return PREDICTOR(image)
 
@@ -74,7 +74,7 @@ def test_a_full_queue_and_its_end():
         threads = [threading.Thread(target=ask) for _ in range(2)]
         for thread in threads:
             thread.start()
-        assert slow.asked.acquire(timeout=10)
+        assert slow.started.acquire(timeout=10)
         while c.get("/health").json()["waiting"] < 2:
             pass
         refused = c.post("/predict", content=encoded())
@@ -127,12 +127,12 @@ def test_other_sites_are_refused():
             response = c.post("/predict", content=encoded(), headers={"origin": origin})
             assert response.status_code == 403
             assert not [h for h in response.headers if h.startswith("access-control")]
-        ours = {"origin": "http://testserver"}
-        page = c.get("/", headers=ours)
+        own_origin = {"origin": "http://testserver"}
+        page = c.get("/", headers=own_origin)
         assert page.status_code == 200
         assert not [h for h in page.headers if h.startswith("access-control")]
         assert "default-src 'self'" in page.headers["content-security-policy"]
-        assert c.post("/predict", content=encoded(), headers=ours).status_code == 200
+        assert c.post("/predict", content=encoded(), headers=own_origin).status_code == 200
 
 
 def test_gradios_own_doors_are_shut():
@@ -150,14 +150,14 @@ def test_nothing_of_the_machine_and_nothing_kept(tmp_path, monkeypatch):
     photo = encoded(np.random.default_rng(0).integers(0, 256, (900, 900, 3), np.uint8), "PNG")
     assert len(photo) > 2**21  # more than servers hold in memory by default
     with client(examples=examples.scenes()) as c:
-        said = [
+        responses = [
             c.get("/"), c.get("/health"), c.get("/examples/0"), c.get("/examples/99"),
             c.get("/theme.css"), c.post("/predict", content=photo),
             c.post("/predict", content=photo, headers={"accept": "text/html"}),
             c.post("/predict", content=photo[:5000]),
         ]  # fmt: skip
-        assert [r.status_code for r in said] == [200, 200, 200, 404, 200, 200, 200, 422]
+        assert [r.status_code for r in responses] == [200, 200, 200, 404, 200, 200, 200, 422]
         assert list(tmp_path.iterdir()) == []
-    for response in said:
+    for response in responses:
         for part in (tmp_path, Path.home(), Path(jaxsent.__file__).parents[1], "site-packages"):
             assert str(part).encode() not in response.content, (response.url, part)

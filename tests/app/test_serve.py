@@ -65,6 +65,6 @@ def test_the_command(run, monkeypatch, capsys):
     monkeypatch.setattr(uvicorn.Server, "run", once)
     monkeypatch.setattr("sys.argv", ["jaxsent", "serve", str(run), "--port", "0"])
     assert commands.main() == 0
-    ((host, port), said) = served[0]
-    assert host == "127.0.0.1" and set(said["probabilities"]) == set(MIKELS)
+    ((host, port), body) = served[0]
+    assert host == "127.0.0.1" and set(body["probabilities"]) == set(MIKELS)
     assert f"Ready: http://127.0.0.1:{port}/" in capsys.readouterr().out

@@ -43,27 +43,27 @@ def test_it_works_here(call, prepared, monkeypatch):
     secrets = {name: f"secret-{name}" for name in ("HF_TOKEN", "WANDB_API_KEY", "JAXSENT_AUTH")}
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)
-    status, said = call("doctor", "--json", "--data-dir", prepared)
-    found = json.loads(said)
-    assert status == 0, found["advice"]
-    assert found["ok"]
-    assert re.match(r"\d+\.\d+", found["core"]["packages"]["jax"])
-    assert found["devices"]["found"][0]["platform"]
-    assert [one["name"] for one in found["data"]["prepared"]] == ["emoji_scenes/tiny"]
-    assert "fi" in found["data"]["not_prepared"]
-    assert {"weights": "efficientnet_lite0", "from": "package"} in found["weights"]["found"]
-    assert not any(value in said for value in secrets.values())
+    status, output = call("doctor", "--json", "--data-dir", prepared)
+    examination = json.loads(output)
+    assert status == 0, examination["advice"]
+    assert examination["ok"]
+    assert re.match(r"\d+\.\d+", examination["core"]["packages"]["jax"])
+    assert examination["devices"]["found"][0]["platform"]
+    assert [one["name"] for one in examination["data"]["prepared"]] == ["emoji_scenes/tiny"]
+    assert "fi" in examination["data"]["not_prepared"]
+    assert {"weights": "efficientnet_lite0", "from": "package"} in examination["weights"]["found"]
+    assert not any(value in output for value in secrets.values())
 
 
 def test_what_a_person_reads(call, works):
-    status, said = call("doctor", "--data-dir", works / "nothing")
+    status, output = call("doctor", "--data-dir", works / "nothing")
     assert status == 0
-    headings = [line for line in said.splitlines() if line and not line.startswith(" ")]
+    headings = [line for line in output.splitlines() if line and not line.startswith(" ")]
     assert headings[1:] == ["core", "devices", "extras", "data", "weights", "cache", "folders",
                             "system", "what to do"]  # fmt: skip
-    assert "~/nothing: " in said
-    assert str(works) not in said
-    assert "No set is prepared: jaxsent data prepare emoji_scenes" in said
+    assert "~/nothing: " in output
+    assert str(works) not in output
+    assert "No set is prepared: jaxsent data prepare emoji_scenes" in output
 
 
 def test_weights_of_others(works):
@@ -74,9 +74,9 @@ def test_weights_of_others(works):
     for path in (model, file):
         path.parent.mkdir(parents=True)
         path.write_bytes(b"")
-    found = [one["weights"] for one in examine.weights()["found"]]
-    assert "hf:timm/vgg16.tv_in1k" in found
-    assert str(file) in found
+    sources = [one["weights"] for one in examine.weights()["found"]]
+    assert "hf:timm/vgg16.tv_in1k" in sources
+    assert str(file) in sources
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,9 @@ def test_weights_of_others(works):
 )
 def test_a_core_that_does_not_work(call, works, monkeypatch, probe, advice):
     monkeypatch.setattr(examine, "probe", lambda: probe)
-    status, said = call("doctor")
+    status, output = call("doctor")
     assert status == 1
-    assert advice in said.split("what to do")[1]
+    assert advice in output.split("what to do")[1]
 
 
 def test_a_device_that_hangs(monkeypatch):
@@ -111,9 +111,9 @@ def test_no_exception_escapes(call, works, monkeypatch, part):
 
     broken.__name__ = part
     monkeypatch.setattr(examine, part, broken)
-    status, said = call("doctor")
+    status, output = call("doctor")
     assert status == (1 if part in ("core", "devices") else 0)
-    assert "not examined: RuntimeError: of this part" in said
+    assert "not examined: RuntimeError: of this part" in output
     assert call("doctor", "--json")[0] == status
 
 
@@ -124,9 +124,9 @@ def test_accelerators_that_jax_does_not_see(monkeypatch, tmp_path):
 
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    found = examine.folders([tmp_path / "file" / "prepared"], {})
-    assert not found["found"][0]["writable"]
-    assert "cannot be written" in found["advice"][0]
+    examination = examine.folders([tmp_path / "file" / "prepared"], {})
+    assert not examination["found"][0]["writable"]
+    assert "cannot be written" in examination["advice"][0]
 
 
 def test_every_extra_says_what_it_is_for():
@@ -183,9 +183,9 @@ def test_bash_completes(tmp_path):
 
 @pytest.mark.parametrize("shell", completion.SHELLS)
 def test_a_script_for_each_shell(call, shell):
-    status, said = call("completion", shell)
+    status, output = call("completion", shell)
     assert status == 0
     for command in commands.COMMANDS:
-        assert command in said
+        assert command in output
     if shutil.which(shell):
-        subprocess.run([shell, "-n"], input=said, text=True, check=True)
+        subprocess.run([shell, "-n"], input=output, text=True, check=True)

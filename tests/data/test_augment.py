@@ -51,9 +51,9 @@ def test_decode_is_upright(orientation):
     exif[0x0112] = orientation
     data = saved(Image.fromarray(smooth(40, 64)), format="JPEG", quality=95, exif=exif)
     expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data)))).astype(int)
-    found = augment.decode(data)
-    assert found.shape == expected.shape
-    assert np.abs(found.astype(int) - expected).max() <= 3
+    decoded = augment.decode(data)
+    assert decoded.shape == expected.shape
+    assert np.abs(decoded.astype(int) - expected).max() <= 3
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -70,8 +70,8 @@ def test_decode_composites_on_white(mode):
 
 def test_decode_grey_has_three_channels():
     grey = np.arange(200, dtype=np.uint8).reshape(10, 20)
-    found = augment.decode(saved(Image.fromarray(grey), format="PNG"))
-    np.testing.assert_array_equal(found, np.repeat(grey[..., None], 3, -1))
+    decoded = augment.decode(saved(Image.fromarray(grey), format="PNG"))
+    np.testing.assert_array_equal(decoded, np.repeat(grey[..., None], 3, -1))
 
 
 @pytest.mark.parametrize("data", [b"", b"not an image", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"])
@@ -163,19 +163,19 @@ def test_crop_of_a_broken_file_names_it():
 @pytest.mark.parametrize("size", [(64, 64), (75, 100), (73, 33), (50, 80)])
 def test_resize_to_half_or_less_is_the_exact_average(size):
     image = augment.decode(photograph(150, 200))
-    found = augment.resize(image, *size)
-    assert found.dtype == np.uint8
+    resized = augment.resize(image, *size)
+    assert resized.dtype == np.uint8
     if size[0] == size[1]:
-        assert np.abs(found - averaged(image, 64)).max() <= 0.51
+        assert np.abs(resized - averaged(image, 64)).max() <= 0.51
     grey = augment.resize(np.ascontiguousarray(image[..., 0]), *size)
-    np.testing.assert_array_equal(grey, found[..., 0])
+    np.testing.assert_array_equal(grey, resized[..., 0])
 
 
 @pytest.mark.parametrize("size", [(149, 199), (130, 101), (110, 150), (90, 120), (76, 101)])
 def test_resize_to_more_than_half_is_nearly_pillows(size):
     """Of a picture with edges and grain; mere bilinear reading is farther off, as averages are."""
     image = augment.decode(photograph(150, 200))
-    found = augment.resize(image, *size)
+    resized = augment.resize(image, *size)
     pillows = Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR)
     box = Image.fromarray(image).resize(size[::-1], Image.Resampling.BOX)
     plain = cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
@@ -183,11 +183,11 @@ def test_resize_to_more_than_half_is_nearly_pillows(size):
     def error(picture):
         return np.sqrt(np.mean((np.asarray(picture, float) - np.asarray(pillows, float)) ** 2))
 
-    assert error(found) < 2.5
-    assert error(found) < error(box)
-    assert error(found) < error(plain) or size == (149, 199)
+    assert error(resized) < 2.5
+    assert error(resized) < error(box)
+    assert error(resized) < error(plain) or size == (149, 199)
     grey = augment.resize(np.ascontiguousarray(image[..., 0]), *size)
-    assert np.abs(grey.astype(int) - found[..., 0]).max() <= 1
+    assert np.abs(grey.astype(int) - resized[..., 0]).max() <= 1
 
 
 @pytest.mark.parametrize("width", [131, 101, 83])  # no few phases that repeat

@@ -25,10 +25,10 @@ def builder(prepared):
 
 def take(batches, count):
     """The first batches, and the iterator closed."""
-    taken = [next(batches) for _ in range(count)]
+    first = [next(batches) for _ in range(count)]
     if hasattr(batches, "close"):
         batches.close()
-    return taken
+    return first
 
 
 def assert_equal(first, second):
@@ -97,20 +97,20 @@ def test_what_is_kept_changes_nothing(builder, workers, keep):
     """All of it, and the 40 images that find room."""
     options = TRAIN | {"image_size": 24, "scale": (0.02, 1.0)}  # some boxes are decoded smaller
     fresh = take(train_batches(builder, "train", **options), 14)
-    kept = train_batches(builder, "train", workers=workers, keep=keep, **options)
-    assert_equal(fresh, take(kept, 14))
+    cached = train_batches(builder, "train", workers=workers, keep=keep, **options)
+    assert_equal(fresh, take(cached, 14))
 
 
 def test_images_are_kept_while_there_is_room(builder, monkeypatch):
     source = records.source(builder, "train")
     size = augment.decode(source[0]["image"]).nbytes
-    kept = records.Kept(source, 5 * size)
-    first = [kept[i] for i in range(8)]
+    cached = records.CachedSource(source, 5 * size)
+    first = [cached[i] for i in range(8)]
     monkeypatch.setattr(records.Source, "__getitem__", lambda self, i: {"file": i})
-    assert [kept[i] is first[i] for i in range(5)] == [True] * 5
-    assert [kept[i] for i in range(5, 8)] == [{"file": i} for i in range(5, 8)]
-    assert "pixels" not in records.Kept(source, 0)[0]
-    assert not pickle.loads(pickle.dumps(kept)).examples
+    assert [cached[i] is first[i] for i in range(5)] == [True] * 5
+    assert [cached[i] for i in range(5, 8)] == [{"file": i} for i in range(5, 8)]
+    assert "pixels" not in records.CachedSource(source, 0)[0]
+    assert not pickle.loads(pickle.dumps(cached)).examples
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -13,8 +13,8 @@ from tfds_builders.prepare import prepare
 def test_mlcroissant_reads_it(prepared, tmp_path, caplog):
     mlcroissant = pytest.importorskip("mlcroissant")
     builder = prepare("emoji_scenes", "tiny", prepared)
-    said = croissant(builder)
-    (tmp_path / "croissant.json").write_text(json.dumps(said))
+    document = croissant(builder)
+    (tmp_path / "croissant.json").write_text(json.dumps(document))
     read = mlcroissant.Dataset(tmp_path / "croissant.json")
     issues = read.metadata.ctx.issues
     assert not issues.errors
@@ -28,11 +28,11 @@ def test_mlcroissant_reads_it(prepared, tmp_path, caplog):
         builder.info.features["label"].names
     )
     assert {r["splits/name"] for r in read.records("splits")} == set(builder.info.splits)
-    fields = {field["name"]: field["dataType"] for field in said["recordSet"][-1]["field"]}
+    fields = {field["name"]: field["dataType"] for field in document["recordSet"][-1]["field"]}
     assert fields["image"] == "sc:ImageObject"
     assert fields["label"] == "sc:Integer"
     assert fields["file"] == fields["split"] == "sc:Text"
-    for file in said["distribution"][:-1]:
+    for file in document["distribution"][:-1]:
         stored = (builder.data_path / file["contentUrl"]).read_bytes()
         assert file["sha256"] == hashlib.sha256(stored).hexdigest()
         assert file["contentSize"] == f"{len(stored)} B"

@@ -83,8 +83,8 @@ def test_a_part_is_that_of_the_whole(kind, factor, library):
         y, x = rng.integers(0, height), rng.integers(0, width)
         boxes.append((y, x, rng.integers(1, height - y + 1), rng.integers(1, width - x + 1)))
     for y, x, h, w in boxes:
-        found = jpeg.decode_part(data, tuple(int(v) for v in (y, x, h, w)), factor)
-        np.testing.assert_array_equal(found, whole[y : y + h, x : x + w], err_msg=f"{y, x, h, w}")
+        part = jpeg.decode_part(data, tuple(int(v) for v in (y, x, h, w)), factor)
+        np.testing.assert_array_equal(part, whole[y : y + h, x : x + w], err_msg=f"{y, x, h, w}")
 
 
 def test_turbojpeg_is_what_decodes(monkeypatch):

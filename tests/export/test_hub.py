@@ -47,9 +47,9 @@ class Hub(http.server.BaseHTTPRequestHandler):
             self.created.update(json.loads(body))
             return self.answer(200, {"url": f"{constants.ENDPOINT}/{NAME}"})
         if self.path.endswith("/preupload/main"):
-            asked = json.loads(body)["files"]
+            files = json.loads(body)["files"]
             modes = [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False,
-                      "oid": None} for f in asked]  # fmt: skip
+                      "oid": None} for f in files]  # fmt: skip
             return self.answer(200, {"files": modes})
         if self.path.endswith("/commit/main"):
             for line in body.splitlines():
@@ -131,9 +131,9 @@ def test_to_the_hub_and_back(run, hub, tmp_path, monkeypatch, capsys):
     }  # fmt: skip
     expected = load(run)(PHOTO)
     for engine in ("jax", "onnx", "auto"):
-        said = load(f"hf:{NAME}", engine=engine)(PHOTO)
-        assert said.labels == expected.labels
-        np.testing.assert_allclose(said.probabilities, expected.probabilities, atol=1e-5)
+        prediction = load(f"hf:{NAME}", engine=engine)(PHOTO)
+        assert prediction.labels == expected.labels
+        np.testing.assert_allclose(prediction.probabilities, expected.probabilities, atol=1e-5)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)  # from the cache
     assert load(f"hf:{NAME}", engine="jax")(PHOTO).labels == expected.labels
     with pytest.raises(UserError, match=r"hf:mary/other: neither in the hub's cache nor reach"):
@@ -149,8 +149,8 @@ def test_the_folder_that_would_be_pushed(run, tmp_path, monkeypatch, capsys):
         str(out / name) for name in ("model.safetensors", "model.jaxexport", "model.onnx",
                                      "README.md", "config.json")
     ]  # fmt: skip
-    said = json.loads((out / "config.json").read_text())
-    assert said["data"]["dir"] == str(json.loads((run / "config.json").read_text())["data"]["dir"]
+    config = json.loads((out / "config.json").read_text())
+    assert config["data"]["dir"] == str(json.loads((run / "config.json").read_text())["data"]["dir"]
                                       ).rpartition("/")[2]  # fmt: skip
     text = (out / "README.md").read_text()
     assert str(tmp_path) not in text + (out / "config.json").read_text()

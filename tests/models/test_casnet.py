@@ -30,9 +30,9 @@ def test_context_weighs_channels_by_its_pooled_input():
     x = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype(np.float32)
     kernel = np.random.default_rng(1).normal(size=(2 * 2 * 3, 3)).astype(np.float32)
     params = {"fc": {"kernel": kernel, "bias": np.ones(3, np.float32)}}
-    found = Context().apply({"params": params}, x)
+    outputs = Context().apply({"params": params}, x)
     blocks = x[:, :4].reshape(2, 2, 2, 2, 2, 3).max((2, 4))
-    chex.assert_trees_all_close(found, blocks.reshape(2, -1) @ kernel + 1, rtol=1e-4)
+    chex.assert_trees_all_close(outputs, blocks.reshape(2, -1) @ kernel + 1, rtol=1e-4)
 
 
 def test_loss_is_cross_entropy_with_the_soft_map():

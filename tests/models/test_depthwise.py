@@ -41,23 +41,25 @@ def value_and_gradients(function, x, kernel):
 @pytest.mark.parametrize("k", [3, 5])
 def test_depthwise_equals_xla(k, stride, size):
     x, kernel = arrays((2, *size, 4), (k, k, 1, 4))
-    ours = jax.jit(partial(value_and_gradients, partial(depthwise_conv, stride=stride)))
-    theirs = jax.jit(partial(value_and_gradients, partial(plain, stride=stride, groups=4)))
-    chex.assert_trees_all_close(ours(x, kernel), theirs(x, kernel), rtol=1e-4, atol=1e-4)
+    compiled = jax.jit(partial(value_and_gradients, partial(depthwise_conv, stride=stride)))
+    reference = jax.jit(partial(value_and_gradients, partial(plain, stride=stride, groups=4)))
+    chex.assert_trees_all_close(compiled(x, kernel), reference(x, kernel), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("k", "stride"), [(1, 2), (2, 3), (5, 3)])
 def test_depthwise_of_unusual_strides(k, stride):
     x, kernel = arrays((2, 11, 9, 3), (k, k, 1, 3))
-    ours = value_and_gradients(partial(depthwise_conv, stride=stride), x, kernel)
-    theirs = value_and_gradients(partial(plain, stride=stride, groups=3), x, kernel)
-    chex.assert_trees_all_close(ours, theirs, rtol=1e-4, atol=1e-4)
+    outputs = value_and_gradients(partial(depthwise_conv, stride=stride), x, kernel)
+    expected_output = value_and_gradients(partial(plain, stride=stride, groups=3), x, kernel)
+    chex.assert_trees_all_close(outputs, expected_output, rtol=1e-4, atol=1e-4)
 
 
 def test_pointwise_equals_xla():
     x, kernel = arrays((2, 5, 6, 4), (1, 1, 4, 7))
-    ours = value_and_gradients(pointwise_conv, x, kernel)
-    chex.assert_trees_all_close(ours, value_and_gradients(plain, x, kernel), rtol=1e-4, atol=1e-4)
+    outputs = value_and_gradients(pointwise_conv, x, kernel)
+    chex.assert_trees_all_close(
+        outputs, value_and_gradients(plain, x, kernel), rtol=1e-4, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -75,8 +77,10 @@ def test_bfloat16_sums_are_kept_in_float32():
     wide = jax.vjp(conv, x.astype(jnp.float32), kernel.astype(jnp.float32))
     (dy,) = arrays(y.shape, dtype=y.dtype)
     expected = (wide[0], *wide[1](dy.astype(jnp.float32)))
-    for ours, theirs in zip((y, dx, dkernel), expected, strict=True):
-        chex.assert_trees_all_close(ours.astype(jnp.float32), theirs, rtol=8e-3, atol=1e-6)
+    for outputs, expected_output in zip((y, dx, dkernel), expected, strict=True):
+        chex.assert_trees_all_close(
+            outputs.astype(jnp.float32), expected_output, rtol=8e-3, atol=1e-6
+        )
 
 
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])

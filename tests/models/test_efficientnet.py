@@ -143,10 +143,10 @@ def test_batch_norm_equals_flax(relu6):
         return (nn.relu6(y) if relu6 else y), updated["batch_stats"]
 
     expected, pullback, stats = jax.vjp(flax, x, scale, bias, has_aux=True)
-    (ours, mean, var), our_pullback = jax.vjp(lambda *a: batch_norm(*a, relu6), x, scale, bias)
+    (outputs, mean, var), our_pullback = jax.vjp(lambda *a: batch_norm(*a, relu6), x, scale, bias)
     statistics = (stats["mean"], stats["var"])
     chex.assert_trees_all_close((mean, var), statistics, rtol=1e-4)
-    chex.assert_trees_all_close(ours, expected, rtol=1e-4, atol=1e-5)
+    chex.assert_trees_all_close(outputs, expected, rtol=1e-4, atol=1e-5)
     zero = jnp.zeros(7)
     chex.assert_trees_all_close(our_pullback((dy, zero, zero)), pullback(dy), rtol=1e-3, atol=1e-4)
 
@@ -172,8 +172,8 @@ def test_embedding_drops_out_in_training_only():
     model = efficientnet_lite0(num_classes=3)
     features = {"head": jnp.ones((2, 7, 7, 1280), jnp.bfloat16)}
     embed = jax.jit(model.apply, static_argnames=("train", "method"))
-    kept = embed({}, features, method="embed")
-    assert kept.dtype == jnp.float32
-    chex.assert_trees_all_equal(kept, jnp.ones((2, 1280)))
+    embedded = embed({}, features, method="embed")
+    assert embedded.dtype == jnp.float32
+    chex.assert_trees_all_equal(embedded, jnp.ones((2, 1280)))
     dropped = embed({}, features, train=True, method="embed", rngs={"dropout": jax.random.key(0)})
     assert 0.1 < (dropped == 0).mean() < 0.3

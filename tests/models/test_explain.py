@@ -86,9 +86,9 @@ def test_grad_cam_is_cam_after_global_average_pooling(backbone):
     model, variables = heads.made("classifier", backbone, holistic="pool")
     maps = cams(model, variables)
     expected = np.stack([np.maximum(maps[b, ..., c], 0) for b, c in enumerate(CLASSES)])
-    found = grad_cams(model, variables) * expected[0].size
-    assert found.max() > 0
-    chex.assert_trees_all_close(found, expected, rtol=1e-3, atol=1e-5)
+    maps = grad_cams(model, variables) * expected[0].size
+    assert maps.max() > 0
+    chex.assert_trees_all_close(maps, expected, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_grad_cam_by_finite_differences(name, tap):
         change[:, channel] = (above - below)[image, CLASSES] / (2 * step)
     alpha = change / (a.shape[1] * a.shape[2])
     expected = np.maximum(np.einsum("bhwn,bn->bhw", a, alpha), 0)
-    found = grad_cams(model, variables, tap, images)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-2 * expected.max())
+    maps = grad_cams(model, variables, tap, images)
+    np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-2 * expected.max())
 
 
 @pytest.mark.parametrize(
@@ -133,18 +133,18 @@ def test_grad_cam_by_finite_differences(name, tap):
 )  # fmt: skip
 def test_grad_cam_of_every_network_at_every_depth(name, backbone, tap):
     model, variables = heads.made(name, backbone, num_classes=8)
-    found = grad_cams(model, variables, tap)
+    maps = grad_cams(model, variables, tap)
     shape = heads.tapped(model, variables)[1][tap or model.backbone.TAP].shape
-    assert found.shape == shape[:3]
-    assert found.max() > 0
-    assert np.isfinite(found).all()
+    assert maps.shape == shape[:3]
+    assert maps.max() > 0
+    assert np.isfinite(maps).all()
 
 
 def test_a_frozen_backbone_has_the_same_grad_cam():
     model, variables = heads.made("wscnet")
-    found = grad_cams(model.clone(freeze="backbone"), variables)
-    chex.assert_trees_all_close(found, grad_cams(model, variables))
-    assert found.max() > 0
+    maps = grad_cams(model.clone(freeze="backbone"), variables)
+    chex.assert_trees_all_close(maps, grad_cams(model, variables))
+    assert maps.max() > 0
 
 
 @pytest.mark.parametrize("tap", ["conv5", "head"])

@@ -16,9 +16,9 @@ def test_the_last_map_of_each_coarsest_grid():
     model, variables = heads.made("fcnel", "vgg16")
     _, taps = heads.tapped(model, variables, beyond=True)
     taps = {name: taps[name] for name in CONVOLUTIONS}  # jit sorts a dict by name
-    found = fcnel.coarsest(taps)
-    assert [x.shape[1:] for x in found] == [(4, 4, 512), (8, 8, 512), (16, 16, 256)]
-    for x, name in zip(found, ("conv5_3", "conv4_3", "conv3_3"), strict=True):
+    maps = fcnel.coarsest(taps)
+    assert [x.shape[1:] for x in maps] == [(4, 4, 512), (8, 8, 512), (16, 16, 256)]
+    for x, name in zip(maps, ("conv5_3", "conv4_3", "conv3_3"), strict=True):
         assert x is taps[name]
 
 
@@ -45,12 +45,12 @@ def test_scores_are_added_from_coarse_to_fine(backbone, scored):
 
 def test_loss_is_half_the_mean_square():
     rng = np.random.default_rng(0)
-    found = rng.normal(size=(3, 4, 5)).astype(np.float32)
+    sentiment_map = rng.normal(size=(3, 4, 5)).astype(np.float32)
     truth = rng.integers(0, 256, (3, 12, 10), np.uint8)
     small = truth.reshape(3, 4, 3, 5, 2).mean((2, 4)) / 255
-    expected = ((found - small) ** 2).mean((1, 2)) / 2
-    ours = losses.map_loss({"sentiment_map": jnp.asarray(found)}, jnp.asarray(truth))
-    np.testing.assert_allclose(ours, expected, rtol=1e-5)
+    expected = ((sentiment_map - small) ** 2).mean((1, 2)) / 2
+    loss = losses.map_loss({"sentiment_map": jnp.asarray(sentiment_map)}, jnp.asarray(truth))
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(4, 5), (7, 7), (3, 8)])
@@ -60,9 +60,9 @@ def test_area_resize_by_small_steps(size):
     h, w = size
     fine = maps.repeat(h, 1).repeat(w, 2)
     expected = fine.reshape(2, h, 6, w, 10).mean((2, 4))
-    found = losses.area_resize(jnp.asarray(maps), h, w)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-    np.testing.assert_allclose(found.mean((1, 2)), maps.mean((1, 2)), rtol=1e-5)
+    resized = losses.area_resize(jnp.asarray(maps), h, w)
+    np.testing.assert_allclose(resized, expected, rtol=1e-5)
+    np.testing.assert_allclose(resized.mean((1, 2)), maps.mean((1, 2)), rtol=1e-5)
 
 
 def test_parameters():

@@ -80,7 +80,7 @@ def test_agrees_with_reference(case):
     tolerance = CASES[case][-1]
     with np.load(REFERENCE / f"{case}.npz") as reference:
         for key, expected in reference.items():
-            ours = outputs(case)[key]
-            chex.assert_shape(ours, expected.shape)
-            error = np.linalg.norm(ours - expected) / np.linalg.norm(expected)
+            output = outputs(case)[key]
+            chex.assert_shape(output, expected.shape)
+            error = np.linalg.norm(output - expected) / np.linalg.norm(expected)
             assert error < tolerance, f"{key}: relative error {error:.1e}"

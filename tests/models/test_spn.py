@@ -27,11 +27,11 @@ def transitions(features, epsilon=0.15):
 
 @pytest.mark.parametrize("epsilon", [0.15, 0.5])
 def test_proposal_is_the_eigenvector(epsilon):
-    found = spn.soft_proposal(jnp.asarray(F), epsilon)
+    proposal = spn.soft_proposal(jnp.asarray(F), epsilon)
     for b in range(2):
         values, vectors = np.linalg.eig(transitions(F[b], epsilon))
         first = vectors[:, np.argmax(values.real)].real
-        np.testing.assert_allclose(found[b].ravel(), first / first.sum(), rtol=1e-4)
+        np.testing.assert_allclose(proposal[b].ravel(), first / first.sum(), rtol=1e-4)
 
 
 def test_proposal_is_where_the_papers_iteration_ends():
@@ -55,8 +55,8 @@ def test_large_features_are_not_rounded_away():
 def test_what_stands_out_is_proposed():
     plain = np.zeros((1, 7, 7, 3), np.float32)
     plain[0, 2, 5] = 1
-    found = spn.soft_proposal(jnp.asarray(plain))[0]
-    assert np.unravel_index(found.argmax(), found.shape) == (2, 5)
+    proposal = spn.soft_proposal(jnp.asarray(plain))[0]
+    assert np.unravel_index(proposal.argmax(), proposal.shape) == (2, 5)
 
 
 @pytest.mark.parametrize("backbone", ["resnet18", "vgg16"])
@@ -87,10 +87,10 @@ def test_no_gradient_flows_into_the_proposal():
         perturbed = variables | {"perturbations": {"backbone": {"layer4": change}}}
         return model.apply(perturbed, heads.IMAGES)["class_logits"][:, 1].sum()
 
-    found = jax.jit(jax.grad(score))(jnp.zeros_like(f))
+    gradient = jax.jit(jax.grad(score))(jnp.zeros_like(f))
     weights = variables["params"]["classifier"]["kernel"][:, 1]
     expected = out["proposal"][..., None] * weights[None, None, None]
-    chex.assert_trees_all_close(found, expected, rtol=1e-4, atol=1e-7)
+    chex.assert_trees_all_close(gradient, expected, rtol=1e-4, atol=1e-7)
 
 
 def test_half_of_what_the_classifier_reads_is_dropped_in_training():

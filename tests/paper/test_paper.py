@@ -42,17 +42,19 @@ def test_the_numbers_are_the_papers():
     for name, key in (("wsidnet1", "table1"), ("wsidnet2", "table2")):
         table = TABLES[name]
         assert len(table.rows) == len(printed[key])
-        ours = [cell.paper and round(100 * cell.paper, 2) for cell in table.cells]
-        assert ours == [value for row in printed[key].values() for value in row]
+        numbers = [cell.paper and round(100 * cell.paper, 2) for cell in table.cells]
+        assert numbers == [value for row in printed[key].values() for value in row]
     text = printed["wscnet_text"]
-    found = {
+    papers = {
         (t.name, c.row, c.column): c.paper for t in TABLES.values() for c in t.cells if c.paper
     }
-    assert found["wscnet2", "WSCNet", "FI"] == pytest.approx(text["fi_classification_branch"] / 100)
-    assert found["wscnet3", "k = 4", "FI"] == pytest.approx(text["fi_detection_branch"] / 100)
-    assert found["wscnet_fig6", "WSCNet", "R"] == text["emotionroi_recall"]
+    assert papers["wscnet2", "WSCNet", "FI"] == pytest.approx(
+        text["fi_classification_branch"] / 100
+    )
+    assert papers["wscnet3", "k = 4", "FI"] == pytest.approx(text["fi_detection_branch"] / 100)
+    assert papers["wscnet_fig6", "WSCNet", "R"] == text["emotionroi_recall"]
     lies = "WSCNet, all classes"
-    correct, low = (found["wscnet_fig12", lies, case] for case in ("correct", "low overlap"))
+    correct, low = (papers["wscnet_fig12", lies, case] for case in ("correct", "low overlap"))
     assert correct == pytest.approx(text["emotionroi_correct_percent"] / 100)
     assert low == pytest.approx(text["emotionroi_low_overlap_percent"] / 100)
 
@@ -81,7 +83,7 @@ def test_a_run_has_one_recipe():
     for run in ALL:
         trained = tuple(o for o in run.options if not o.startswith("eval."))
         recipes.setdefault(run.name, set()).add((run.config, trained, run.weights))
-    assert {name for name, found in recipes.items() if len(found) > 1} == set()
+    assert {name for name, runs in recipes.items() if len(runs) > 1} == set()
 
 
 def test_average_ranks_of_table_v(tmp_path):
@@ -91,7 +93,7 @@ def test_average_ranks_of_table_v(tmp_path):
     for name, value in values.items():
         attention = dict.fromkeys(HIGHER_IS_BETTER, value)
         finish(tmp_path, name, attention=attention)
-    ranks = {f.cell.row: f.ours for f in fill(table, tmp_path) if f.cell.column == "AVG"}
+    ranks = {f.cell.row: f.value for f in fill(table, tmp_path) if f.cell.column == "AVG"}
     # Best of three in four metrics where more is better, worst in EMD and KL.
     expected = {"WILDCAT": (4 * 1 + 2 * 3) / 6, "SPN": 2, "CAM": (4 * 3 + 2 * 1) / 6}
     assert {row: rank for row, rank in ranks.items() if rank} == pytest.approx(expected)
@@ -100,10 +102,10 @@ def test_average_ranks_of_table_v(tmp_path):
 
 def test_colour_histograms_through_the_table(tmp_path, monkeypatch, capsys, prepared):
     run = next(run for run in ALL if run.histograms == "lch")
-    said = command(Step(run, "train"), Sources(tmp_path, {run.data: "D"}, {}, ("data.dir=P",)))
-    assert said[1:5] == ["-m", "jaxsent", "baseline", "lch"]
-    assert said[5].split("/")[0] == run.data
-    assert said[-4:] == ["--from", "D", "--data-dir", "P"]
+    arguments = command(Step(run, "train"), Sources(tmp_path, {run.data: "D"}, {}, ("data.dir=P",)))
+    assert arguments[1:5] == ["-m", "jaxsent", "baseline", "lch"]
+    assert arguments[5].split("/")[0] == run.data
+    assert arguments[-4:] == ["--from", "D", "--data-dir", "P"]
     status, out, _ = call(monkeypatch, capsys, "baseline", "gch", "emoji_scenes/tiny",
                           "--data-dir", prepared, "--workdir", tmp_path / "run")  # fmt: skip
     assert status == 0
@@ -118,13 +120,13 @@ def test_the_mean_of_folds_and_its_interval(tmp_path):
     assert fill_cell(cell, tmp_path).missing == runs
     for i, run in enumerate(runs):
         finish(tmp_path, run.name, accuracy=0.6 + i / 10, accuracy_interval=[0.5 + i / 10, 0.8])
-    found = fill_cell(cell, tmp_path)
-    assert found.ours == pytest.approx(0.7)
-    assert found.difference == pytest.approx(0.2)
-    assert found.interval[0] == pytest.approx(0.7 - math.sqrt(3 * 0.1**2) / 3)
-    assert found.interval[1] == pytest.approx(0.7 + math.sqrt(0.2**2 + 0.1**2 + 0) / 3)
+    filled = fill_cell(cell, tmp_path)
+    assert filled.value == pytest.approx(0.7)
+    assert filled.difference == pytest.approx(0.2)
+    assert filled.interval[0] == pytest.approx(0.7 - math.sqrt(3 * 0.1**2) / 3)
+    assert filled.interval[1] == pytest.approx(0.7 + math.sqrt(0.2**2 + 0.1**2 + 0) / 3)
     finish(tmp_path, "a1", accuracy=0.1, ten_crop_accuracy=0.9)
-    assert fill_cell(cell, tmp_path).ours == pytest.approx((0.6 + 0.9 + 0.8) / 3)
+    assert fill_cell(cell, tmp_path).value == pytest.approx((0.6 + 0.9 + 0.8) / 3)
     assert fill_cell(cell, tmp_path).interval is None
 
 
@@ -144,18 +146,18 @@ def test_formats(table, tmp_path):
     finish(tmp_path, "first", accuracy=0.7, accuracy_interval=[0.65, 0.72],
            sentiment_map={"baselines": {"gbvs": {"f": 0.4}}})  # fmt: skip
     filled = fill(table, tmp_path)
-    said = {name: form(table, filled) for name, form in FORMATS.items()}
-    rows = list(csv.DictReader(io.StringIO(said["csv"])))
+    texts = {name: form(table, filled) for name, form in FORMATS.items()}
+    rows = list(csv.DictReader(io.StringIO(texts["csv"])))
     assert [row["ours"] for row in rows] == ["", "0.7", "0.4", ""]
     assert (rows[1]["paper"], rows[1]["difference"], rows[1]["low"]) == ("0.75", "-0.05", "0.65")
     assert rows[3]["missing"] == "second"
     for name in ("text", "markdown"):
         for part in ("50.00", "75.00", "70.00", "−5.00", "65.00–72.00", "40.00"):
-            assert part in said[name], (name, part)
-    lines = said["markdown"].splitlines()[2:]
+            assert part in texts[name], (name, part)
+    lines = texts["markdown"].splitlines()[2:]
     assert {line.count("|") for line in lines} == {len(table.columns) + 3}
-    latex = said["latex"].splitlines()
-    assert r"FI \& co" in said["latex"]
+    latex = texts["latex"].splitlines()
+    assert r"FI \& co" in texts["latex"]
     body = [line for line in latex if line.endswith(r"\\")]
     assert {line.replace(r"\&", "").count("&") for line in body} == {len(table.columns) + 1}
 
@@ -176,14 +178,14 @@ def test_what_is_missing_is_made_once_and_in_order(table, tmp_path, monkeypatch)
             finish(tmp_path, name, accuracy=0.5, **result)
         return SimpleNamespace(returncode=int(failed))
 
-    said = []
+    lines = []
     with pytest.raises(UserError, match="second ended with status 1; what is done stays done"):
-        reproduce(table, sources, said.append, call)
-    reproduce(table, sources, said.append, call)
-    reproduce(table, sources, said.append, call)
+        reproduce(table, sources, lines.append, call)
+    reproduce(table, sources, lines.append, call)
+    reproduce(table, sources, lines.append, call)
     names = [Path(a[a.index("--workdir") + 1]).name for a in called]
     assert names == ["first", "second", "second"]
-    assert said[0].startswith("[1/2] python run.py --config configs/wsidnet_fi.py")
+    assert lines[0].startswith("[1/2] python run.py --config configs/wsidnet_fi.py")
     assert "--config.init.weights=v.pth" in called[0]
     assert f"--config.init.checkpoint={tmp_path / 'first'}" in called[1]
     assert "--config.data.source=T2" in called[1]
@@ -258,13 +260,13 @@ def test_a_paired_comparison(tmp_path):
     for name, right in (("one", first), ("two", second)):
         predictions(tmp_path / name, right)
     assert compare.correct(tmp_path / "one") == first
-    found = compare.paired(first, second)
+    pair = compare.paired(first, second)
     change = np.array([int(second[f]) - first[f] for f in first])
-    assert (found.images, found.difference) == (400, pytest.approx(change.mean()))
+    assert (pair.images, pair.difference) == (400, pytest.approx(change.mean()))
     drawn = [rng.choice(change, 400).mean() for _ in range(4000)]
-    np.testing.assert_allclose(found.interval, np.quantile(drawn, [0.025, 0.975]), atol=0.006)
+    np.testing.assert_allclose(pair.interval, np.quantile(drawn, [0.025, 0.975]), atol=0.006)
     gained, lost = (change == 1).sum(), (change == -1).sum()
-    assert found.p == pytest.approx(binomtest(gained, gained + lost).pvalue)
+    assert pair.p == pytest.approx(binomtest(gained, gained + lost).pvalue)
     assert compare.paired(first, first).p == 1
     with pytest.raises(UserError, match="share no test image"):
         compare.paired(first, {"other.jpg": True})

@@ -28,10 +28,10 @@ def described(config, name, backbone, **options) -> dict:
     }
 
 
-def random_variables(said) -> dict:
+def random_variables(metadata) -> dict:
     """As after training: no mean of batch norm is 0, no bias either."""
     images = np.zeros((1, 64, 64, 3), np.float32)
-    shapes = jax.eval_shape(network(ConfigDict(said["model"])).init, jax.random.key(0), images)
+    shapes = jax.eval_shape(network(ConfigDict(metadata["model"])).init, jax.random.key(0), images)
     rng = np.random.default_rng(0)
     arrays = {}
     for path, leaf in flatten_dict(shapes).items():

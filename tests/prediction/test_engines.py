@@ -46,39 +46,39 @@ def images(count) -> np.ndarray:
     [*FAST, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)],
 )
 def test_engines_agree(name, backbone, options, tiny_config, tmp_path):
-    said = described(tiny_config, name, backbone, **options)
-    variables = random_variables(said)
-    step = jax.jit(step_of(said))
-    exact = jax.jit(step_of(said | {"model": said["model"] | {"dtype": "float32"}}))
-    stablehlo_file.write(tmp_path / "model.jaxexport", variables, said)
-    onnx_file.write(tmp_path / "model.onnx", variables, said)
-    weights_file.write_safetensors(tmp_path / "model.safetensors", variables, said)
+    metadata = described(tiny_config, name, backbone, **options)
+    variables = random_variables(metadata)
+    step = jax.jit(step_of(metadata))
+    exact = jax.jit(step_of(metadata | {"model": metadata["model"] | {"dtype": "float32"}}))
+    stablehlo_file.write(tmp_path / "model.jaxexport", variables, metadata)
+    onnx_file.write(tmp_path / "model.onnx", variables, metadata)
+    weights_file.write_safetensors(tmp_path / "model.safetensors", variables, metadata)
     started = {path.suffix: engines.start(path) for path in tmp_path.iterdir()}
-    assert {engine.card for engine in started.values()} == {card_of(said, "it")}
+    assert {engine.card for engine in started.values()} == {card_of(metadata, "it")}
     for count in SIZES:
         expected = jax.device_get(step(variables, images(count)))
         assert expected.keys() - DETECTION == {"class_probabilities"}
         assert expected.keys() >= DETECTION or name == "classifier"
         for suffix in (".jaxexport", ".safetensors"):
-            found = started[suffix].network(images(count))
+            outputs = started[suffix].network(images(count))
             for key, array in expected.items():
-                np.testing.assert_array_equal(found[key], array, f"{suffix} {key} of {count}")
-        found = started[".onnx"].network(images(count))
+                np.testing.assert_array_equal(outputs[key], array, f"{suffix} {key} of {count}")
+        outputs = started[".onnx"].network(images(count))
         expected = jax.device_get(exact(variables, images(count)))
-        errors = onnx_file.disagreement(found, expected)
+        errors = onnx_file.disagreement(outputs, expected)
         assert max(errors.values()) < 1e-4, errors
         np.testing.assert_allclose(
-            found["class_probabilities"], expected["class_probabilities"], atol=1e-3
+            outputs["class_probabilities"], expected["class_probabilities"], atol=1e-3
         )
 
 
 def test_a_program_for_every_platform(tiny_config, tmp_path):
     """Its weights apart, plain StableHLO: nothing of ours, of a CPU, or of Python is called."""
-    said = described(tiny_config, "wsidnet", "efficientnet_lite0")
-    stablehlo_file.write(tmp_path / "model.jaxexport", random_variables(said), said)
+    metadata = described(tiny_config, "wsidnet", "efficientnet_lite0")
+    stablehlo_file.write(tmp_path / "model.jaxexport", random_variables(metadata), metadata)
     with zipfile.ZipFile(tmp_path / "model.jaxexport") as file:
         program = jax.export.deserialize(bytearray(file.read("model.stablehlo")))
-        assert json.loads(file.read("card.json")) == said
+        assert json.loads(file.read("card.json")) == metadata
     assert program.platforms == ("cpu", "cuda", "tpu")
     assert str(program.in_avals[-1]) == "uint8[b,64,64,3]"
     assert "custom_call" not in program.mlir_module().replace("custom_call @shape_assertion", "")
@@ -101,14 +101,16 @@ def test_a_run_and_its_exports(run, tmp_path, capsys):
         assert path.parent == run
         predictor = jaxsent.load(path)
         assert predictor.card == expected.card
-        for said, wanted in zip(predictor(photos), expected(photos), strict=True):
-            assert said.labels == wanted.labels
-            assert said.class_maps.keys() == wanted.class_maps.keys()
-            np.testing.assert_allclose(said.probabilities, wanted.probabilities, atol=1e-5)
-            np.testing.assert_allclose(said.sentiment_map, wanted.sentiment_map, atol=1e-4)
+        for prediction, reference in zip(predictor(photos), expected(photos), strict=True):
+            assert prediction.labels == reference.labels
+            assert prediction.class_maps.keys() == reference.class_maps.keys()
+            np.testing.assert_allclose(prediction.probabilities, reference.probabilities, atol=1e-5)
+            np.testing.assert_allclose(prediction.sentiment_map, reference.sentiment_map, atol=1e-4)
     assert not list(run.glob("*.part"))
-    said = jaxsent.load(run)(photos[0])
-    np.testing.assert_allclose(said.probabilities, expected(photos[0]).probabilities, atol=1e-5)
+    prediction = jaxsent.load(run)(photos[0])
+    np.testing.assert_allclose(
+        prediction.probabilities, expected(photos[0]).probabilities, atol=1e-5
+    )
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("JAX ") and " onnxruntime " in lines[0]
@@ -155,8 +157,8 @@ def test_the_faster_engine_is_measured_for_each_batch_size(monkeypatch, capsys):
     before = clock[0]
     quick.network(pixels)
     assert clock[0] - before == pytest.approx(0.018)
-    said = capsys.readouterr().err.strip()
-    assert said == "JAX 41 ms, onnxruntime 18 ms a photograph, 1 at a time: onnxruntime."
+    line = capsys.readouterr().err.strip()
+    assert line == "JAX 41 ms, onnxruntime 18 ms a photograph, 1 at a time: onnxruntime."
 
 
 def test_an_export_of_other_weights_is_not_used(monkeypatch, capsys):

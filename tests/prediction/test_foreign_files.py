@@ -19,12 +19,12 @@ from tests.prediction.networks import described, random_variables
 @pytest.fixture
 def exported(tiny_config, tmp_path):
     """One file of each format that carries its labels."""
-    said = described(tiny_config, "wsidnet", "tiny")
-    variables = random_variables(said)
+    metadata = described(tiny_config, "wsidnet", "tiny")
+    variables = random_variables(metadata)
     writers = {"jaxexport": stablehlo_file.write, "onnx": onnx_file.write,
                "safetensors": weights_file.write_safetensors}  # fmt: skip
     for suffix, write in writers.items():
-        write(tmp_path / f"model.{suffix}", variables, said)
+        write(tmp_path / f"model.{suffix}", variables, metadata)
     return tmp_path
 
 
@@ -53,7 +53,7 @@ def test_an_export_whose_parts_are_of_others(exported):
     path = exported / "model.jaxexport"
     whole = path.read_bytes()
     with zipfile.ZipFile(path) as file:
-        said = json.loads(file.read("card.json"))
+        metadata = json.loads(file.read("card.json"))
 
     def refused(match, **parts):
         path.write_bytes(whole)
@@ -66,11 +66,11 @@ def test_an_export_whose_parts_are_of_others(exported):
     refused("the metadata in it is damaged", card=b"{")
     refused("the metadata in it is damaged", card=b"[]")
     refused("what it says of its model is damaged", card=b"{}")
-    fewer = said | {"labels": said["labels"] | {"classes": ["joy", "fear"]}}
+    fewer = metadata | {"labels": metadata["labels"] | {"classes": ["joy", "fear"]}}
     refused("class_probabilities", card=json.dumps(fewer))
-    huge = said | {"eval": {"resize": 10**9}}
+    huge = metadata | {"eval": {"resize": 10**9}}
     refused("no network sees images of", card=json.dumps(huge))
-    text = said | {"labels": {"classes": "joy", "emotions": []}}
+    text = metadata | {"labels": {"classes": "joy", "emotions": []}}
     refused("names 'joy'", card=json.dumps(text))
     refused("its weights are not those of its program", weights=struct.pack("<Q", 2) + b"{}")
     path.write_bytes(whole)
@@ -94,9 +94,9 @@ def test_a_program_that_calls_out_is_not_run(exported):
         anything = jax.ffi.ffi_call("anything", jax.ShapeDtypeStruct((), np.float32))
         return out | {"class_probabilities": out["class_probabilities"] + anything()}
 
-    (variables, seen), _ = jax.tree.unflatten(program.in_tree, program.in_avals)
+    (variables, pixels), _ = jax.tree.unflatten(program.in_tree, program.in_avals)
     checks = [jax.export.DisabledSafetyCheck.custom_call("anything")]
-    bad = jax.export.export(jax.jit(calls), disabled_checks=checks)(variables, seen)
+    bad = jax.export.export(jax.jit(calls), disabled_checks=checks)(variables, pixels)
     rezipped(path, model=bytes(bad.serialize()))
     with pytest.raises(UserError, match="calls functions outside StableHLO"):
         engines.start(path)
@@ -128,9 +128,9 @@ def test_safetensors_of_others(exported):
 
 
 def test_a_network_without_classes_is_no_predictor(tiny_config, tmp_path):
-    said = described(tiny_config, "fcnel", "tiny")
+    metadata = described(tiny_config, "fcnel", "tiny")
     with pytest.raises(UserError, match="model.name=fcnel predicts maps and no classes"):
-        engines._jax_engine(said, card_of(said, tmp_path), {})
+        engines._jax_engine(metadata, card_of(metadata, tmp_path), {})
 
 
 def test_without_the_onnx_extra(exported, monkeypatch):
@@ -145,8 +145,8 @@ def test_without_the_onnx_extra(exported, monkeypatch):
 def test_an_export_that_onnxruntime_computes_otherwise_is_not_written(
     tiny_config, tmp_path, monkeypatch
 ):
-    said = described(tiny_config, "wsidnet", "tiny")
+    metadata = described(tiny_config, "wsidnet", "tiny")
     monkeypatch.setattr(onnx_file, "TOLERANCE", 1e-12)
     with pytest.raises(UserError, match=r"No \.onnx is written: onnxruntime's .* would differ"):
-        onnx_file.write(tmp_path / "model.onnx", random_variables(said), said)
+        onnx_file.write(tmp_path / "model.onnx", random_variables(metadata), metadata)
     assert not list(tmp_path.iterdir())

@@ -52,14 +52,14 @@ def test_photographs_are_judged_as_in_evaluation(run, photos):
     predictor = jaxsent.load(run)
     rows = evaluated(run)
     files = sorted(rows)
-    said = predictor([photos / f for f in files])
-    for file, prediction in zip(files, said, strict=True):
+    predictions = predictor([photos / f for f in files])
+    for file, prediction in zip(files, predictions, strict=True):
         row = rows[file]
         assert prediction.label == prediction.labels[0] == row["prediction"]
         for name, p in zip(prediction.labels, prediction.probabilities, strict=True):
             assert p == pytest.approx(float(row[name]), abs=2e-5)
     np.testing.assert_allclose(predictor.predict_proba([photos / f for f in files]).sum(1), 1, 1e-5)
-    assert list(predictor.predict([photos / f for f in files])) == [p.label for p in said]
+    assert list(predictor.predict([photos / f for f in files])) == [p.label for p in predictions]
 
 
 @pytest.mark.parametrize("key", ["mean", "std"])
@@ -81,9 +81,9 @@ def test_whatever_a_photograph_comes_as(run, photos):
     with Image.open(path) as opened:
         opened.load()
     for photo in (str(path), path.read_bytes(), array, opened):
-        said = predictor(photo)
-        assert said.labels == expected.labels
-        np.testing.assert_allclose(said.probabilities, expected.probabilities, atol=2e-2)
+        prediction = predictor(photo)
+        assert prediction.labels == expected.labels
+        np.testing.assert_allclose(prediction.probabilities, expected.probabilities, atol=2e-2)
     np.testing.assert_array_equal(predictor(array).probabilities, predictor(path).probabilities)
     for wrong in (3, array.astype(np.float32), array[..., :2]):
         with pytest.raises(UserError, match="Expected a"):
@@ -91,20 +91,20 @@ def test_whatever_a_photograph_comes_as(run, photos):
 
 
 def test_maps_and_overlay(run, photos):
-    said = jaxsent.load(run)(next(photos.rglob("*.jpg")))
-    assert set(said.class_maps) == set(said.emotions) == set(jaxsent.emotions.MIKELS)
-    assert said.sentiment_map.shape == said.class_maps["awe"].shape
-    assert said.polarity in ("positive", "negative")
-    y, x, h, w = said.box
-    overlay = said.overlay("awe")
-    assert overlay.shape == said.image.shape
+    prediction = jaxsent.load(run)(next(photos.rglob("*.jpg")))
+    assert set(prediction.class_maps) == set(prediction.emotions) == set(jaxsent.emotions.MIKELS)
+    assert prediction.sentiment_map.shape == prediction.class_maps["awe"].shape
+    assert prediction.polarity in ("positive", "negative")
+    y, x, h, w = prediction.box
+    overlay = prediction.overlay("awe")
+    assert overlay.shape == prediction.image.shape
     outside = np.ones(overlay.shape[:2], bool)
     outside[y : y + h, x : x + w] = False
     assert 0 < outside.mean() < 0.5  # 32 of 40 pixels are seen each way
-    np.testing.assert_array_equal(overlay[outside], said.image[outside])
-    assert (overlay[~outside] != said.image[~outside]).any()
+    np.testing.assert_array_equal(overlay[outside], prediction.image[outside])
+    assert (overlay[~outside] != prediction.image[~outside]).any()
     with pytest.raises(UserError, match=r"no map of joy; this network's: amusement"):
-        said.overlay("joy")
+        prediction.overlay("joy")
 
 
 def test_formats(run, tmp_path):
@@ -178,10 +178,12 @@ def test_maps_and_a_contact_sheet(run, photos, tmp_path, monkeypatch, capsys):
         names = {path.name for path in folder.iterdir()}
         expected = ("sentiment_map", *jaxsent.emotions.MIKELS)
         assert names == {f"{n}.{s}" for n in expected for s in ("npy", "png", "jpg")}
-        said = predictor(file)
-        np.testing.assert_allclose(np.load(folder / "awe.npy"), said.class_maps["awe"], atol=1e-4)
+        prediction = predictor(file)
+        np.testing.assert_allclose(
+            np.load(folder / "awe.npy"), prediction.class_maps["awe"], atol=1e-4
+        )
         shown = cv2.imread(str(folder / "awe.jpg"))[..., ::-1].astype(int)
-        assert np.abs(shown - said.overlay("awe")).mean() < 6
+        assert np.abs(shown - prediction.overlay("awe")).mean() < 6
     page = (tmp_path / "sheet.html").read_text()
     assert page.count("<article") == 3
     assert page.count("data:image/jpeg;base64,") == 6

@@ -60,8 +60,8 @@ def test_the_first_fully_connected_layer_reads_channels_last():
     rng = np.random.default_rng(0)
     weight = rng.normal(size=(5, 512 * 49)).astype(np.float32)
     x = rng.normal(size=(512, 7, 7)).astype(np.float32)
-    ours = x.transpose(1, 2, 0).ravel() @ pretrained.to_flax(weight, (512 * 49, 5))
-    np.testing.assert_allclose(ours, weight @ x.ravel(), rtol=1e-3, atol=1e-2)
+    flax_output = x.transpose(1, 2, 0).ravel() @ pretrained.to_flax(weight, (512 * 49, 5))
+    np.testing.assert_allclose(flax_output, weight @ x.ravel(), rtol=1e-3, atol=1e-2)
 
 
 def test_what_does_not_fit_is_listed(resnet, tmp_path):

@@ -34,10 +34,10 @@ def narrow():
 def test_keras_vgg16(top, layout, narrow, tmp_path):
     """Keras's product on BGR images in h·w·c equals torch's on RGB images in c·h·w."""
     with h5py.File(tmp_path / "vgg16.h5", "w") as file:
-        for layer, ours in KERAS_VGG.items():
+        for layer, torch_name in KERAS_VGG.items():
             if layer in ("fc1", "fc2", "predictions") and not top:
                 continue
-            weight, bias = narrow[f"{ours}.weight"], narrow[f"{ours}.bias"]
+            weight, bias = narrow[f"{torch_name}.weight"], narrow[f"{torch_name}.bias"]
             if layer == "block1_conv1":
                 weight = weight[:, ::-1]
             if weight.ndim == 4:
@@ -72,14 +72,14 @@ def test_a_vgg16_without_top_enters_a_network_that_wants_one(tmp_path):
     variables = jax.eval_shape(
         model.init, jax.random.key(0), np.zeros((1, 224, 224, 3), np.float32)
     )
-    said = []
-    loaded = pretrained.load(tmp_path / "notop.safetensors", model, variables, said.append)
+    reports = []
+    loaded = pretrained.load(tmp_path / "notop.safetensors", model, variables, reports.append)
     backbone = loaded["params"]["backbone"]
     np.testing.assert_array_equal(
         backbone["conv5_3"]["kernel"], state["features.28.weight"].transpose(2, 3, 1, 0)
     )
     assert backbone["fc6"] == variables["params"]["backbone"]["fc6"]
-    new = {line.split()[0]: line.split()[2] for line in said[0].splitlines()}
+    new = {line.split()[0]: line.split()[2] for line in reports[0].splitlines()}
     assert new["backbone/fc6"] == f"{4096 * 25088 + 4096:,}"
     assert new["backbone/conv5_3"] == "0"
     half = convolutions | {k: v for k, v in state.items() if k.startswith("classifier.0")}
@@ -100,18 +100,21 @@ def test_an_h5_of_another_network(tmp_path):
 
 
 def test_timms_vgg16(narrow):
-    theirs = {}
+    timm_state = {}
     for key, array in narrow.items():
-        for ours, name in (("classifier.0", "pre_logits.fc1"), ("classifier.3", "pre_logits.fc2"),
-                           ("classifier.6", "head.fc")):  # fmt: skip
-            key = key.replace(ours, name)
-        theirs[key] = array
-    fc1 = theirs["pre_logits.fc1.weight"]
-    theirs["pre_logits.fc1.weight"] = fc1.reshape(-1, 512, 7, 7)
-    named = canonical(theirs)
+        for torch_name, timm_name in (
+            ("classifier.0", "pre_logits.fc1"),
+            ("classifier.3", "pre_logits.fc2"),
+            ("classifier.6", "head.fc"),
+        ):
+            key = key.replace(torch_name, timm_name)
+        timm_state[key] = array
+    fc1 = timm_state["pre_logits.fc1.weight"]
+    timm_state["pre_logits.fc1.weight"] = fc1.reshape(-1, 512, 7, 7)
+    named = canonical(timm_state)
     assert set(named) == set(narrow)
-    ours = pretrained.to_flax(named["classifier.0.weight"], (512 * 49, 6))
-    np.testing.assert_array_equal(ours, pretrained.to_flax(fc1, (512 * 49, 6)))
+    kernel = pretrained.to_flax(named["classifier.0.weight"], (512 * 49, 6))
+    np.testing.assert_array_equal(kernel, pretrained.to_flax(fc1, (512 * 49, 6)))
 
 
 def test_timms_efficientnet_lite():
@@ -125,16 +128,16 @@ def test_timms_efficientnet_lite():
     first = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
     outer = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2",
              "_fc": "classifier"}  # fmt: skip
-    theirs = {}
+    timm_state = {}
     for key, array in state.items():
         parts = key.split(".")
         if parts[0] == "_blocks":
             stage, block = places[int(parts[1])]
             name = (first if stage == 0 else inner)[parts[2]]
-            theirs[f"blocks.{stage}.{block}.{name}.{parts[3]}"] = array
+            timm_state[f"blocks.{stage}.{block}.{name}.{parts[3]}"] = array
         else:
-            theirs[f"{outer[parts[0]]}.{parts[1]}"] = array
-    named = canonical(theirs)
+            timm_state[f"{outer[parts[0]]}.{parts[1]}"] = array
+    named = canonical(timm_state)
     assert set(named) == set(state)
     assert all(named[k] is state[k] for k in state)
 

@@ -18,8 +18,8 @@ def test_ticks_are_round_and_reach_the_largest(largest, expected):
 
 def test_ticks_cover_any_scale():
     for largest in 10 ** np.random.default_rng(0).uniform(-6, 7, 200):
-        found = ticks(float(largest), 4)
-        assert found[-1] >= largest * (1 - 1e-9) and 2 <= len(found) <= 6
+        marks = ticks(float(largest), 4)
+        assert marks[-1] >= largest * (1 - 1e-9) and 2 <= len(marks) <= 6
 
 
 def test_charts_keep_the_last_value_and_skip_what_is_not_finite():

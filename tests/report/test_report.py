@@ -94,10 +94,10 @@ def test_numbers_on_the_page_are_the_results(page, whole):
 def test_reliability_bars_are_the_bins(page, whole):
     html = page.read_text("utf-8")
     bins = whole["results"]["reliability"]
-    said = re.findall(rf"<title>([\d,]+) images, ([\d.]+){THIN}% sure, ([\d.]+){THIN}%", html)
+    titles = re.findall(rf"<title>([\d,]+) images, ([\d.]+){THIN}% sure, ([\d.]+){THIN}%", html)
     filled = np.flatnonzero(bins["count"])
-    assert len(said) == len(filled)
-    for (count, sure, right), i in zip(said, filled, strict=True):
+    assert len(titles) == len(filled)
+    for (count, sure, right), i in zip(titles, filled, strict=True):
         assert int(count.replace(",", "")) == bins["count"][i]
         assert abs(float(sure) - 100 * bins["confidence"][i]) < 0.06
         assert abs(float(right) - 100 * bins["accuracy"][i]) < 0.06

@@ -38,7 +38,8 @@ def get_config() -> ConfigDict:
     c.init = i = ConfigDict()
     i.weights = ""  # ImageNet weights: a .safetensors/.pth file, or efficientnet_lite0
     i.checkpoint = ""  # a finished run folder to start from
-    i.scope = "all"  # what to take of it: all, backbone or detection
+    i.scope = "all"  # of it: all; backbone; features, the backbone without fc6 and fc7; or
+    # detection, the features and the detection branch
 
     c.input = p = ConfigDict()  # unset: what the weights expect, or what the run began with
     p.mean = config_dict.placeholder(tuple)  # of RGB values 0..255

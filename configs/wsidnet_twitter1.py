@@ -2,7 +2,8 @@
 least three 84.34 %).
 
     python run.py --config configs/wsidnet_twitter1.py \
-        --config.data.source=FOLDER --config.init.checkpoint=runs/wsidnet_fi
+        --config.data.source=FOLDER --config.init.checkpoint=runs/wsidnet_fi \
+        --config.init.weights=vgg16-397923af.pth
 
 The mean of five folds: wsidnet_twitter1.py:agree5_fold2 is the second of "Five agree",
 :agree4_fold1 the first of "At least four agree"; each has its own folder of runs/.

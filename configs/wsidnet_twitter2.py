@@ -1,7 +1,8 @@
 """WSIDNet on Twitter II (WSIDNet, Table 1, "Ours": 81.32 %).
 
     python run.py --config configs/wsidnet_twitter2.py \
-        --config.data.source=FOLDER --config.init.checkpoint=runs/wsidnet_fi
+        --config.data.source=FOLDER --config.init.checkpoint=runs/wsidnet_fi \
+        --config.init.weights=vgg16-397923af.pth
 
 The mean of five folds: wsidnet_twitter2.py:fold2 is the second; each has its own folder of runs/.
 

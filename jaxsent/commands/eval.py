@@ -9,6 +9,9 @@ OVERRIDES = True
 def add(parser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of the run")
     parser.add_argument("--split", help="train, validation or test (default: the run's test split)")
+    parser.add_argument(
+        "--data", metavar="SET", help="another prepared set of the same classes, as emod"
+    )
     parser.add_argument("--distributed", action="store_true", help="many hosts: find the others")
     parser.epilog = (
         "--config.KEY=VALUE sets a key that changes no weights: of eval, and where the data are, "
@@ -23,6 +26,7 @@ def run(options) -> int:
     def call() -> None:
         config = run_py.override(config_files.of_run(options.run), options.overrides)
         config.data.test_split = options.split or config.data.test_split
+        config.data.name = options.data or config.data.name
         run_py.evaluate(config, options.run, options.distributed)
 
     return run_py.status(call, options.debug)

@@ -18,6 +18,7 @@ from jaxsent.evaluation.examples import Examples
 from jaxsent.evaluation.units import Units
 from jaxsent.models import explain
 from jaxsent.models.inference import predict_step
+from jaxsent.paper.table import GEOMETRY
 from jaxsent.report import map_files
 from jaxsent.report.units import Unit
 from jaxsent.run import changes, experiment, folder, history, sharding
@@ -39,7 +40,9 @@ def run(config, workdir: Path) -> dict:
         raise UserError(f"{workdir} has no finished checkpoint to evaluate; train first.")
     task = experiment.make(config, workdir, training=False)
     other = changes.differences(folder.read_config(workdir), experiment.described(task))
-    other.pop("data.test_split", None)  # any split may be evaluated
+    other.pop("data.test_split", None)  # any split may be evaluated, and any set of these classes
+    if other.pop("data.name", None):
+        other = {key: pair for key, pair in other.items() if not key.startswith("prepared.")}
     if other:
         raise UserError(
             f"{workdir} is a run with other values:\n{changes.table(other)}\n"
@@ -51,10 +54,14 @@ def run(config, workdir: Path) -> dict:
     return evaluate(task, variables, workdir, step)
 
 
-def results_folder(workdir: Path, split: str) -> Path:
-    """Where a run keeps what was measured on a split: report/ is its test split's own."""
-    own = folder.read_config(workdir)["data"]["test_split"]
-    return workdir / "report" / ("" if split == own else split)
+def results_folder(workdir: Path, data: str, split: str) -> Path:
+    """Where a run keeps what was measured: report/ is its own test split's, report/SPLIT another's,
+    and report/SET that of another set's test split (report/SET_SPLIT of its others).
+    """
+    own = folder.read_config(workdir)["data"]
+    other_split = "" if split == own["test_split"] else split
+    other_set = "" if data == own["name"] else data.replace("/", "_")
+    return workdir / "report" / "_".join(filter(None, (other_set, other_split)))
 
 
 def evaluate(task, variables, workdir: Path, step: int) -> dict:
@@ -74,7 +81,7 @@ def evaluate(task, variables, workdir: Path, step: int) -> dict:
     """
     began = time.perf_counter()
     config = task.config
-    place = results_folder(workdir, config.data.test_split)
+    place = results_folder(workdir, config.data.name, config.data.test_split)
     collected = collect(task, variables)
     results = {
         "model": config.model.name,
@@ -84,7 +91,7 @@ def evaluate(task, variables, workdir: Path, step: int) -> dict:
         "step": step,
         "classes": task.classes,
         "detect_classes": task.detect_classes,
-        "geometry": maps.GEOMETRY,
+        "geometry": GEOMETRY,
         **scoring.score(task, collected.outputs, collected.maps),
     }
     results["seconds"] = time.perf_counter() - began
@@ -103,7 +110,8 @@ def evaluate(task, variables, workdir: Path, step: int) -> dict:
         rows.write_maps(place / "maps.csv", collected.maps, collected.outputs)
         scores = {k: v for k, v in results.items() if k.endswith("accuracy") and v is not None}
         split = config.data.test_split
-        history.record(workdir, "evaluate", split=split, step=step, **scores)
+        name = config.data.name
+        history.record(workdir, "evaluate", data=name, split=split, step=step, **scores)
         console.print(_summary(results) + f"\nreport: {page}", soft_wrap=True)
     return results
 

@@ -22,9 +22,6 @@ from jaxsent.metrics.detection import CASES, ORDERS, detection_row, summarise_de
 from jaxsent.metrics.specificity import SPECIFICITY, specificity_row
 from jaxsent.models import explain
 
-GEOMETRY = "whole"
-"""What maps are of, in results.json: rows of a table have to share it."""
-
 OWN = "sentiment_map"
 PREDICTED = "predicted_class"
 """The class map of the detection branch's likeliest class, instead of the weighted sum."""

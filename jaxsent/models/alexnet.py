@@ -20,6 +20,7 @@ class AlexNet(Backbone):
 
     TAP = "conv5"
     FULLY_CONNECTED = True
+    TOP = ("fc6", "fc7")
 
     def setup(self):
         for name, width, kernel, stride, padding, _, _ in LAYERS:

@@ -28,6 +28,8 @@ class Backbone(nn.Module):
     """The tap that is F in both papers (method.md): stride 16 at 224, or 32 at 448."""
     FULLY_CONNECTED: ClassVar[bool] = False
     """Whether `embed` ends in the fully-connected layers that the papers build upon (VGG)."""
+    TOP: ClassVar[tuple[str, ...]] = ()
+    """The layers behind the feature maps: `embed` alone has them."""
 
     def features(self, images: Array, train: bool = False, last: str | None = None):
         """(B, H, W, 3) -> {tap: (B, h, w, n)} in order, up to and including `last` (None: all).

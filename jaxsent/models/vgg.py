@@ -24,6 +24,7 @@ class VGG16(Backbone):
 
     TAP = "conv5_3"
     FULLY_CONNECTED = True
+    TOP = ("fc6", "fc7")
 
     def setup(self):
         for block, widths in enumerate(WIDTHS, 1):

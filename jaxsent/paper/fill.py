@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxsent.metrics import HIGHER_IS_BETTER, average_rank
-from jaxsent.paper.table import Cell, Run, Table
+from jaxsent.paper.table import GEOMETRY, MAPS, Cell, Run, Table
 
 AVERAGE = "AVG"
 
@@ -35,21 +35,21 @@ class Filled(NamedTuple):
 
 def results(runs: Path, run: Run) -> dict | None:
     """results.json of a run below the folder `runs`, None where it is not finished."""
-    path = runs / run.name / "report" / "results.json"
+    path = runs / run.name / "report" / run.tested_on / "results.json"
     return json.loads(path.read_text()) if path.is_file() else None
 
 
 def fill(table: Table, runs: Path) -> list[Filled]:
     """Every cell of a table with the numbers of the runs below the folder `runs`."""
     filled = [fill_cell(cell, runs) for cell in table.cells]
-    return filled + _ranks(filled) if table.ranked else filled
+    return filled + _ranks(filled, table.ranked) if table.ranked else filled
 
 
-def _ranks(filled: list[Filled]) -> list[Filled]:
-    """The column AVG, of the rows that have all six attention metrics."""
+def _ranks(filled: list[Filled], ranked: tuple[str, ...]) -> list[Filled]:
+    """The column AVG, of those of the `ranked` rows that have all six attention metrics."""
     scores: dict[str, dict[str, float]] = {}
     for one in filled:
-        if one.value is not None:
+        if one.value is not None and one.cell.row in ranked:
             metric = one.cell.measure[0].rpartition(".")[2]
             scores.setdefault(one.cell.row, {})[metric] = one.value
     whole = {row: v for row, v in scores.items() if v.keys() == set(HIGHER_IS_BETTER)}
@@ -84,6 +84,8 @@ def _value(run_results: dict, measure: tuple[str, ...], ending: str = ""):
     """The first of the measures that the results have, such as sentiment_map.baselines.gbvs.f."""
     for path in measure:
         value = run_results
+        if path.startswith(MAPS) and run_results.get("geometry") != GEOMETRY:
+            continue
         for key in path.split("."):
             value = value.get(key) if isinstance(value, dict) else None
         if value is not None:

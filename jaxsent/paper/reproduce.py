@@ -42,21 +42,25 @@ def missing(table: Table, runs: Path) -> list[Step]:
     steps: dict[Step, None] = {}
     for one in fill(table, runs):
         for run in one.missing:
-            if run.needs and results(runs, run.needs) is None:
+            trained = results(runs, run._replace(tested_on="")) is not None
+            if run.needs and not trained and results(runs, run.needs) is None:
                 steps[Step(run.needs, "train")] = None
-            steps[Step(run, "train" if results(runs, run) is None else "eval")] = None
+            if not trained:
+                steps[Step(run, "train")] = None
+            if trained or run.tested_on:
+                steps[Step(run, "eval")] = None
     return list(steps)
 
 
 def command(step: Step, sources: Sources = NOTHING) -> list[str]:
-    """`python run.py …` of a step; placeholders stand for weights that are not named."""
+    """`jaxsent …` of a step; placeholders stand for weights that are not named."""
     run = step.run
     workdir = ["--workdir", str(sources.runs / run.name)]
     if run.histograms:
         return _histograms(run, sources, workdir)
-    arguments = ["python", "run.py", "--config", f"configs/{run.config}", *workdir]
-    if step.mode != "train":
-        arguments.append(f"--mode={step.mode}")
+    if step.mode == "eval":
+        return _evaluation(run, sources)
+    arguments = ["jaxsent", "train", run.config.replace(".py", ""), *workdir]
     arguments += [f"--config.{option}" for option in run.options]
     if run.weights:
         weights = sources.weights.get(run.weights, f"{run.weights.upper()}_WEIGHTS")
@@ -68,8 +72,17 @@ def command(step: Step, sources: Sources = NOTHING) -> list[str]:
     return arguments + [f"--config.{option}" for option in sources.options]
 
 
+def _evaluation(run: Run, sources: Sources) -> list[str]:
+    arguments = ["jaxsent", "eval", str(sources.runs / run.name)]
+    arguments += ["--data", run.tested_on] if run.tested_on else []
+    free = [o for o in (*run.options, *sources.options) if o.startswith(("eval.", "data.dir="))]
+    data = run.tested_on or run.data
+    free += [f"data.source={sources.data[data]}"] if data in sources.data else []
+    return arguments + [f"--config.{option}" for option in free]
+
+
 def _histograms(run: Run, sources: Sources, workdir: list[str]) -> list[str]:
-    arguments = ["python", "-m", "jaxsent", "baseline", run.histograms, run.config, *workdir]
+    arguments = ["jaxsent", "baseline", run.histograms, run.config, *workdir]
     if run.data in sources.data:
         arguments += ["--from", sources.data[run.data]]
     for option in sources.options:
@@ -82,12 +95,9 @@ def reproduce(table: Table, sources: Sources, report=print, call=subprocess.run)
     """Makes what the table lacks, in this process's folder; called again it goes on.
 
     Raises:
-      UserError: weights that a run starts from are not named, there is no run.py here, or a run
-        failed.
+      UserError: weights that a run starts from are not named, or a run failed.
     """
     steps = missing(table, sources.runs)
-    if not Path("run.py").is_file():
-        raise UserError("There is no run.py here; call this in the repository's folder.")
     unnamed = sorted({s.run.weights for s in steps if s.run.weights} - sources.weights.keys())
     if unnamed:
         raise UserError(
@@ -98,7 +108,7 @@ def reproduce(table: Table, sources: Sources, report=print, call=subprocess.run)
     for number, step in enumerate(steps, 1):
         arguments = command(step, sources)
         report(f"[{number}/{len(steps)}] {shlex.join(arguments)}")
-        process = call([sys.executable, *arguments[1:]], check=False)
+        process = call([sys.executable, "-m", *arguments], check=False)
         if process.returncode:
             raise UserError(
                 f"{step.run.name} ended with status {process.returncode}; what is done stays done, "

@@ -2,6 +2,14 @@
 
 from typing import NamedTuple
 
+GEOMETRY = "whole"
+"""What maps are of in the results that a table takes: the whole image, scored at its own size.
+
+Results of other geometries, as of crops, are not of the same pixels and count as missing.
+"""
+MAPS = ("sentiment_map", "attention", "specificity")
+"""Measures of maps, by the beginning of their paths."""
+
 
 class Run(NamedTuple):
     """A run that fills a cell, or a part of one.
@@ -13,6 +21,7 @@ class Run(NamedTuple):
       weights: the backbone whose ImageNet weights it starts from, "" for what the config says.
       needs: a run that it starts from.
       histograms: gch or lch, with an SVM instead of a network.
+      tested_on: another set than that of the config, "" for its own test split.
     """
 
     name: str
@@ -21,6 +30,7 @@ class Run(NamedTuple):
     weights: str = ""
     needs: "Run | None" = None
     histograms: str = ""
+    tested_on: str = ""
 
     @property
     def data(self) -> str:
@@ -56,14 +66,15 @@ class Table(NamedTuple):
       title: what it shows and where it stands.
       cells: row by row.
       unit: "%" where the numbers are shares shown as percentages.
-      ranked: with a last column AVG, the mean rank over the others (WSCNet, Table V).
+      ranked: rows that have a last column AVG, their mean rank among themselves over the other
+        columns (WSCNet, Table V).
     """
 
     name: str
     title: str
     cells: tuple[Cell, ...]
     unit: str = "%"
-    ranked: bool = False
+    ranked: tuple[str, ...] = ()
 
     @property
     def rows(self) -> list[str]:

@@ -30,8 +30,10 @@ WSIDNET_1 = {
     "Global-local": (88.84, 72.39, 89.50, 86.97, 81.65, 80.97, 83.04),
     "WSIDNet": (89.18, 74.53, 91.25, 87.96, 84.34, 81.32, 83.33),
 }
+CONTROL = "backbone from FI"
 WSIDNET_2 = {
     "Backbone": (83.05, 70.12, 84.35, 82.26, 76.75, 76.99, 77.02),
+    "Backbone, features from FI": (None,) * 7,  # ours: what WSIDNet starts from, without its graph
     "WSIDNet": WSIDNET_1["WSIDNet"],
 }
 WSCNET_SETS = {
@@ -51,7 +53,7 @@ def folds(stem: str, subset: str = "", **options) -> tuple[Run, ...]:
 
 
 def _wsidnet(config: str, suffix: tuple[str, str]) -> tuple[Run, ...]:
-    """The runs of a cell of WSIDNet's tables: config is wsidnet, backbone, gch or lch."""
+    """The runs of a cell of WSIDNet's tables: config is wsidnet, backbone, gch, lch or CONTROL."""
     name, subset = suffix
     if config in ("gch", "lch"):
         parts = [run.config.partition(":")[2] for run in folds(name, subset)]
@@ -60,9 +62,15 @@ def _wsidnet(config: str, suffix: tuple[str, str]) -> tuple[Run, ...]:
                 histograms=config)
             for part in parts
         )  # fmt: skip
+    first = Run("wsidnet_fi", "wsidnet_fi.py", weights="vgg16")
     if config == "wsidnet" and name != "fi":
-        first = Run("wsidnet_fi", "wsidnet_fi.py", weights="vgg16")
-        return folds(f"wsidnet_{name}", subset, needs=first)
+        return folds(f"wsidnet_{name}", subset, weights="vgg16", needs=first)
+    if config == CONTROL:
+        runs = folds(f"backbone_{name}", subset, weights="vgg16", needs=first)
+        return tuple(
+            run._replace(name=f"{run.name}_from_fi", options=("init.scope=features",))
+            for run in runs
+        )
     return folds(f"{config}_{name}", subset, weights="vgg16")
 
 
@@ -70,7 +78,8 @@ def _wsidnet_table(number: str, title: str, rows: dict, configs: dict[str, str])
     cells = []
     for row, values in rows.items():
         for (column, suffix), value in zip(SETS.items(), values, strict=True):
-            runs = _wsidnet(configs[row], suffix) if row in configs else ()
+            given = row in configs and (configs[row], column) != (CONTROL, "FI")
+            runs = _wsidnet(configs[row], suffix) if given else ()
             cells.append(Cell(row, column, value and value / 100, runs))
     return Table(number, title, tuple(cells))
 
@@ -114,15 +123,22 @@ def _wscnet_3() -> Iterable[Cell]:
 
 def _wscnet_4() -> Iterable[Cell]:
     whole = Run("wscnet_fi", "wscnet_fi.py", weights="resnet101")
-    for row, ending, options in (
-        ("Base: k = 1, no coupling", "base", ("model.maps_per_class=1", "model.coupling=none")),
-        ("k = 4", "k4", ("model.coupling=none",)),
-        ("Sentiment map, local", "local", ("model.coupling=local",)),
-        ("Coupling", "", ()),
+    one = "model.maps_per_class=1"
+    for row, ending, options in (  # "local" and "coupling" are added to the base: k = 1 (IV-C3)
+        ("Base: k = 1, no coupling", "base", (one, "model.coupling=none")),
+        ("Base + k = 4", "k4", ("model.coupling=none",)),
+        ("Base + sentiment map, local", "k1_local", (one, "model.coupling=local")),
+        ("Base + sentiment map, coupling", "k1_coupling", (one,)),
+        ("k = 4 + sentiment map, local", "local", ("model.coupling=local",)),
+        ("k = 4 + sentiment map, coupling", "", ()),
     ):
         run = whole._replace(name=f"wscnet_fi_{ending}", options=options) if ending else whole
         yield Cell(row, "FI", None if ending else 0.7007, (run,), TEN_CROPS)
 
+
+SET_NAMES = {"emod": "EMOd", "emotionroi": "EmotionROI"}
+RANKED = ("CAM", "WILDCAT", "SPN", "WSCNet")
+"""The weakly supervised methods of Table V, which alone have an average rank."""
 
 COMPARE = (
     "random", "centre_box", "objectness", "itti_koch", "gbvs", "spectral_residual",
@@ -149,8 +165,17 @@ def _map_rows(data: str, supervised: str) -> dict[str, tuple[Run, str]]:
         (run,) = _framework(name, data)
         rows[name.upper()] = run, ""
     rows["WSCNet"] = wscnet, ""
-    bound = f"{supervised.lower()}_{data}"
-    rows[f"{supervised}, supervised"] = Run(bound, f"{bound}.py", weights="vgg16"), ""
+    return rows | _supervised(data, supervised)
+
+
+def _supervised(data: str, name: str) -> dict[str, tuple[Run, str]]:
+    """The upper bounds, by what they were trained on."""
+    bound = f"{name.lower()}_{data}"
+    own = Run(bound, f"{bound}.py", weights="vgg16")
+    rows = {f"{name}, trained on {SET_NAMES[data]}": (own, "")}
+    if name == "CASNet":  # the paper's: "trained on the SALICON", "directly tested on the EMOd"
+        salicon = Run("casnet_salicon", "casnet_salicon.py", weights="vgg16", tested_on=data)
+        rows["CASNet, trained on SALICON"] = salicon, ""
     return rows
 
 
@@ -170,7 +195,8 @@ def _fig_12() -> Iterable[Cell]:
         ("low overlap", "overlap", 0.3754),
         ("no overlap", "disjoint", None),
     ):
-        yield Cell("WSCNet, all classes", column, paper, (run,), (f"sentiment_map.{case}",))
+        yield Cell("WSCNet, all classes", column, paper, (run,),
+                   (f"sentiment_map.cases_over_classes.{case}",))  # fmt: skip
 
 
 def _oasis() -> Iterable[Cell]:
@@ -194,13 +220,14 @@ TABLES = {
         _wsidnet_table("wsidnet1", "Polarity accuracy (WSIDNet, Table 1)", WSIDNET_1,
                        {"WSIDNet": "wsidnet", "GCH": "gch", "LCH": "lch"}),
         _wsidnet_table("wsidnet2", "WSIDNet and its backbone alone (WSIDNet, Table 2)", WSIDNET_2,
-                       {"WSIDNet": "wsidnet", "Backbone": "backbone"}),
+                       {"WSIDNet": "wsidnet", "Backbone": "backbone",
+                        "Backbone, features from FI": CONTROL}),
         Table("wscnet2", "Accuracy on seven sets (WSCNet, Table II)", tuple(_wscnet_2())),
         Table("wscnet3", "Detection branch by maps a class (WSCNet, Table III)",
               tuple(_wscnet_3())),
         Table("wscnet4", "Ablation (WSCNet, Table IV)", tuple(_wscnet_4())),
         Table("wscnet5", "Maps and fixations on EMOd (WSCNet, Table V)",
-              tuple(_maps("emod", "CASNet", "attention", ATTENTION, {})), "", ranked=True),
+              tuple(_maps("emod", "CASNet", "attention", ATTENTION, {})), "", ranked=RANKED),
         Table("wscnet_fig6", "Maps and regions on EmotionROI (WSCNet, Fig. 6)",
               tuple(_maps("emotionroi", "FCNEL", "sentiment_map", DETECTION,
                           {("WSCNet", "R"): 0.60})), ""),

@@ -130,7 +130,7 @@ def check(config, training: bool = True) -> None:
         "data.class_target": ("label", "polarity"),
         "data.detect_target": ("label", "polarity"),
         "loss.detect": ("cross_entropy", "polarity"),
-        "init.scope": ("all", "backbone", "detection"),
+        "init.scope": ("all", "backbone", "features", "detection"),
         "optim.schedule": ("step", "cosine", "constant"),
     }
     for path, allowed in choices.items():
@@ -208,7 +208,7 @@ def initial_variables(experiment: Experiment) -> dict:
     everywhere = sharding.replicated(experiment.mesh)
     variables = random_variables(experiment)
     if config.init.weights and (Path(config.init.weights).expanduser() / "checkpoints").is_dir():
-        variables = _from_run(Path(config.init.weights).expanduser(), "all", variables)
+        variables = _from_run(Path(config.init.weights).expanduser(), "all", variables, model)
     elif config.init.weights:
         variables = pretrained.load(config.init.weights, model, variables, report=console.print)
     elif not config.init.checkpoint:
@@ -218,21 +218,49 @@ def initial_variables(experiment: Experiment) -> dict:
             soft_wrap=True,
         )
     if config.init.checkpoint:
-        variables = _from_run(Path(config.init.checkpoint), config.init.scope, variables)
+        taken = _from_run(Path(config.init.checkpoint), config.init.scope, variables, model)
+        if set(model.backbone.TOP) & variables["params"].get("backbone", {}).keys():
+            _warn_of_top(config.init)
+        variables = taken
     return jax.device_put(variables, everywhere)
 
 
-def _from_run(run: Path, scope: str, variables: dict) -> dict:
-    """The best variables of a finished run in place of those that `scope` names."""
-    found = read_run(run, jax.tree.leaves(variables)[0].sharding)
-    parts = {"backbone": {"backbone"}, "detection": {"backbone", "detector"}}.get(scope)
+def _warn_of_top(init) -> None:
+    """The layers behind the feature maps are no part of these scopes."""
+    if init.scope in ("features", "detection") and not init.weights:
+        console.print(
+            f"init.scope={init.scope} leaves the fully-connected layers of the backbone out, and "
+            "without init.weights they start from random ones; the paper's are ImageNet's.",
+            soft_wrap=True,
+        )
 
-    def taken(trees):
-        return {name: tree for name, tree in trees.items() if parts is None or name in parts}
 
+def _from_run(run: Path, scope: str, variables: dict, model) -> dict:
+    """The best variables of a finished run in place of those that `scope` names.
+
+    "all"; "backbone"; "features": the backbone without the layers behind its feature maps, which
+    the classification branch alone reads; "detection": the features and the detection branch.
+    """
+    stored = read_run(run, jax.tree.leaves(variables)[0].sharding)
+    parts = {"backbone": {"backbone"}, "features": {"backbone"}}
+    parts = parts | {"detection": {"backbone", "detector"}}
+    names = parts.get(scope)
+    top = model.backbone.TOP if scope in ("features", "detection") else ()
+
+    def within(trees):
+        chosen = {name: tree for name, tree in trees.items() if names is None or name in names}
+        if top and "backbone" in chosen:
+            layers = chosen["backbone"].items()
+            chosen["backbone"] = {name: tree for name, tree in layers if name not in top}
+        return chosen
+
+    merged = {}
     for kind, trees in variables.items():
-        check_shapes(str(run), taken(found[kind]), taken(trees))
-    return {kind: trees | taken(found[kind]) for kind, trees in variables.items()}
+        check_shapes(str(run), within(stored[kind]), within(trees))
+        merged[kind] = trees | within(stored[kind])
+        if top and "backbone" in trees:
+            merged[kind]["backbone"] = trees["backbone"] | within(stored[kind])["backbone"]
+    return merged
 
 
 def _detect_classes(config, target_names) -> tuple[str, ...]:

@@ -47,9 +47,7 @@ def model_card(run: Path, name: str, files: tuple[str, ...] = ()) -> str:
     title = words.network(network)
     plain = title == backbone
     maps = f", and in the {len(card.emotions)} maps of its detection branch where in the picture"
-    template = (
-        resources.files("jaxsent.export").joinpath("model_card.md").read_text(encoding="utf-8")
-    )
+    template = resources.files("jaxsent.export").joinpath("model_card.md").read_text("utf-8")
     return Template(template).substitute(
         front=yaml.safe_dump(
             _front(name, metadata, title, results), sort_keys=False, allow_unicode=True

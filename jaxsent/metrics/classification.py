@@ -104,9 +104,8 @@ def wilson_interval(right, count, level=0.95) -> tuple[np.ndarray, np.ndarray]:
     np.divide(right * (count - right), count, out=variance, where=count > 0)
     half = np.sqrt(z2 * (variance + z2 / 4))
     low, high = ((right + z2 / 2 + sign * half) / (count + z2) for sign in (-1, 1))
-    # Rounding would leave 1e-17 or 1 - 1e-16 at the ends.
-    some = count > 0
-    return np.where(some & (right == 0), 0, low), np.where(some & (right == count), 1, high)
+    # Rounding would leave 1 - 1e-16 where all are right.
+    return low, np.where((count > 0) & (right == count), 1, high)
 
 
 def bootstrap_interval(values, *, level=0.95, resamples=2000, seed=0) -> tuple[float, float]:

@@ -85,6 +85,14 @@ def test_intervals_of_proportions_are_scipys_wilson(count, share, level):
     assert 0 <= low <= right / count <= high <= 1 and low < high
 
 
+def test_the_ends_are_exact():
+    counts = np.arange(1, 2000)
+    low, high = metrics.wilson_interval(counts, counts)
+    assert (high == 1).all() and (low < 1).all()
+    low, high = metrics.wilson_interval(0 * counts, counts)
+    assert (low == 0).all() and (high > 0).all()
+
+
 def test_no_interval_is_a_point_at_0_or_1():
     labels = np.repeat([0, 1, 2], 12)
     always = metrics.classification_scores(np.eye(4)[labels], labels, polarities=[1, 0, 0, 0])

@@ -96,18 +96,19 @@ def _branches(example, detect_classes):
     return f'<p class="next">{" · ".join(parts)}</p>' if parts else ""
 
 
-def shared_limits(maps, probabilities) -> tuple[float, float]:
-    """(h, w, C), (C,) -> the values that show as nothing and as full colour in all C maps.
+def shared_heat(thumbnail, maps, probabilities) -> list[np.ndarray]:
+    """(H, W, 3), (h, w, C), (C,) -> C thumbnails with their maps as heat, on one scale.
 
-    A class to which the branch gives less than UNLIKELY shows nothing: its highest value is where
-    colour begins, or the median of all maps where that is higher, so that the weaker half of places
-    stays uncoloured.
+    From the median of the maps, so that the weaker half of places stays uncoloured, to the highest
+    value of a class that the branch gives at least UNLIKELY. The others show no heat: their maps
+    may well be high, but the branch does not believe them.
     """
-    likely = np.asarray(probabilities) >= UNLIKELY
-    low, high = float(np.median(maps)), float(maps[..., likely].max())
-    if not likely.all():
-        low = max(low, float(maps[..., ~likely].max()))
-    return (low, high) if low < high else (float(np.median(maps)), max(high, low))
+    likely = np.asarray(probabilities) >= min(UNLIKELY, np.max(probabilities))
+    limits = float(np.median(maps[..., likely])), float(maps[..., likely].max())
+    return [
+        overlay(thumbnail, maps[..., c], limits=limits) if likely[c] else thumbnail
+        for c in range(maps.shape[-1])
+    ]
 
 
 def _detail(example, image, classes, detect_classes):
@@ -118,9 +119,9 @@ def _detail(example, image, classes, detect_classes):
     maps, chances = example.class_maps, example.map_probabilities
     if maps is not None and chances is not None and maps.shape[-1] == len(detect_classes):
         thumbnail = shrink(image, THUMBNAIL)
-        limits = shared_limits(maps, chances)
+        heat = shared_heat(thumbnail, maps, chances)
         figures = "".join(
-            f'<figure><img src="{jpeg_uri(overlay(thumbnail, maps[..., c], limits=limits))}" '
+            f'<figure><img src="{jpeg_uri(heat[c])}" '
             f'alt="map of {escape(detect_classes[c])}" loading="lazy" '
             f'width="{thumbnail.shape[1]}" height="{thumbnail.shape[0]}">'
             f"<figcaption>{escape(detect_classes[c])} <b>{percent(chances[c])}</b></figcaption>"

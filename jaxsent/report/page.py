@@ -88,7 +88,8 @@ def write_report(
         ten_crop_accuracy, polarity_accuracy, detection_accuracy (each also as <key>_interval),
         macro_f1, majority, confusion (K, K), ece, reliability (`metrics.reliability`),
         sentiment_map (`metrics.summarise_detection`, also "baselines": {name: the same} and
-        "cases_by_class"), attention (`metrics.summarise_attention`, also "baselines").
+        "cases_by_class"), specificity (`metrics.summarise_specificity`), attention
+        (`metrics.summarise_attention`, also "baselines").
       curves: the lines of metrics.jsonl: step, split and values.
       examples: images for the gallery, in the order to show them within their kind.
       chosen_units: the image that each unit of a class rose highest in.

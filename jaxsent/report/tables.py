@@ -147,7 +147,27 @@ def sentiment_maps(results: dict) -> str:
         empty = maps.get("empty_truths") or 0
         caption += f", {empty:,} of them without a region." if empty else "."
     figure = f"<figure>{table}<figcaption>{caption}</figcaption></figure>"
-    return f'<div class="two">{figure}{_cases(maps, results)}</div>'
+    return f'<div class="two">{figure}{_cases(maps, results)}</div>{_specificity(results)}'
+
+
+def _specificity(results):
+    """Whether the true class's map finds the region better than the other classes' maps do."""
+    scores = results.get("specificity") or {}
+    if not known(scores, "region_auc"):
+        return ""
+    rows = "".join(
+        f'<tr><th scope="row">{name}</th><td>{scores[key]:.3f}</td>'
+        f"<td>{scores[f'{key}_others']:.3f}</td></tr>"
+        for key, name in (("region_auc", "AUC of pixels"), ("pointing", "Pointing game"))
+        if known(scores, key) and known(scores, f"{key}_others")
+    )
+    return (
+        '<figure><table class="plain"><thead><tr><th scope="col">Class specificity</th>'
+        '<th scope="col">The true class’s map</th><th scope="col">The others’, mean</th></tr>'
+        f"</thead><tbody>{rows}</tbody></table><figcaption>How well a class’s map tells the pixels "
+        "of the true region from the rest, and how often its highest point lies in the region. "
+        f"Over {scores['count']:,} images.</figcaption></figure>"
+    )
 
 
 def attention(results: dict) -> str:

@@ -230,21 +230,19 @@ def test_ten_crop_ends_with_the_centre(builder):
         )
 
 
-def test_region_follows_the_centre_crop(builder):
-    """Against exact area averages: to 48, then the central 40."""
-    edges = np.arange(49) * 224 / 48
-    ends = np.minimum(edges[1:, None], np.arange(1, 225))
-    starts = np.maximum(edges[:-1, None], np.arange(224))
-    weights = np.clip(ends - starts, 0, None) * 48 / 224
-    full = next(
-        eval_batches(builder, "test", batch_size=8, image_size=224, resize=224, maps=("region",))
-    )
-    small = next(eval_batches(builder, "test", **EVAL, maps=("region",)))
-    assert small["region"].shape == (12, 40, 40)
-    assert small["region"].dtype == np.uint8
-    for before, after in zip(full["region"], small["region"], strict=False):
-        expected = (weights @ before @ weights.T)[4:44, 4:44]
-        assert np.abs(expected - after).max() <= 1
+def test_the_whole_image_comes_with_files_as_they_are(builder):
+    """What maps are made from: no crop hides a part of it; truths keep their own size."""
+    options = dict(whole=True, maps=("region",))
+    for workers in (0, 2):
+        batch = next(eval_batches(builder, "test", **EVAL, **options, workers=workers))
+        assert batch["whole"].shape == (12, 40, 40, 3)
+        raw = records.source(builder, "test")[3]
+        assert (batch["photograph"][3], batch["region"][3]) == (raw["image"], raw["region"])
+        image = augment.decode(raw["image"])
+        np.testing.assert_array_equal(batch["whole"][3], augment.resize(image, 40, 40))
+    last = list(eval_batches(builder, "test", **EVAL, **options))[-1]  # 8 images and padding
+    assert not last["mask"][8:].any()
+    assert (last["photograph"][-1], last["region"][-1]) == (b"", b"")
 
 
 def test_crop_larger_than_the_resized_image(builder):

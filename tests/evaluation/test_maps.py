@@ -3,36 +3,52 @@
 import cv2
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from jaxsent import emotions
 from jaxsent.baselines.saliency import MAPS
 from jaxsent.errors import UserError
 from jaxsent.evaluation import maps, rows
-from jaxsent.evaluation.examples import Examples
+from jaxsent.evaluation.examples import Examples, failure
+from jaxsent.evaluation.units import Units
 from jaxsent.metrics import attention_scores, cases_by_class, detection_row, detection_scores
 from jaxsent.report import map_files
+from jaxsent.report.gallery import shared_heat
 
-SIDE, COUNT = 64, 10
+COUNT = 10
+SHAPES = ((64, 64), (48, 80), (90, 60))
 
 
 @pytest.fixture(scope="module")
 def batch():
-    """Ten images, the last one padding, with regions and fixations."""
+    """Ten photographs of several shapes, the last one padding, with regions and fixations.
+
+    "decoded" has the pixels of every file, for the oracles alone.
+    """
     rng = np.random.default_rng(0)
-    noise = rng.integers(0, 256, (COUNT, 8, 8, 3), np.uint8)
-    images = np.stack([cv2.resize(n, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for n in noise])
-    region = np.zeros((COUNT, SIDE, SIDE), np.uint8)
-    for i, (y, x) in enumerate(rng.integers(0, 40, (COUNT, 2))):
-        region[i, y : y + 20, x : x + 20] = 255
-    blurred = np.stack([cv2.GaussianBlur(r, (0, 0), 5) for r in region])
+    decoded = {key: [] for key in ("photograph", "region", "fixation_map", "fixations")}
+    for i in range(COUNT):
+        height, width = SHAPES[i % len(SHAPES)]
+        noise = rng.integers(0, 256, (8, 8, 3), np.uint8)
+        region = np.zeros((height, width), np.uint8)
+        y, x = rng.integers(0, height - 20), rng.integers(0, width - 20)
+        region[y : y + 20, x : x + 20] = 255
+        points = np.where((region > 0) & (rng.random(region.shape) < 0.05), np.uint8(255), 0)
+        points[y, x] = 255
+        decoded["photograph"].append(cv2.resize(noise, (width, height)))
+        decoded["region"].append(region)
+        decoded["fixation_map"].append(cv2.GaussianBlur(region, (0, 0), 5))
+        decoded["fixations"].append(points.astype(np.uint8))
     return {
-        "image": images,
-        "region": region,
-        "fixation_map": blurred,
-        "fixations": np.where((region > 0) & (rng.random(region.shape) < 0.05), 255, 0),
+        "decoded": decoded,
+        **{key: np.array(list(map(png, values)), object) for key, values in decoded.items()},
         "mask": np.arange(COUNT) < COUNT - 1,
         "file": np.array([f"kind/photo {i}.jpg" for i in range(COUNT)]),
     }
+
+
+def png(image):
+    return cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image)[1].tobytes()
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +60,8 @@ def out():
     return {
         "class_probabilities": classes,
         "detect_probabilities": detect,
+        "map_probabilities": rng.permutation(detect),  # the whole image's are others than a crop's
+        "map_truth": rng.integers(-1, 8, COUNT),
         "class_maps": class_maps,
         "sentiment_map": np.einsum("bhwc,bc->bhw", class_maps, detect),
         "truth": rng.integers(0, 3, COUNT),
@@ -62,13 +80,14 @@ def test_each_map_is_scored_as_alone(batch, out):
     assert np.isnan(found["region_rows"][-1]).all()
     kept = {key: real(value) for key, value in found.items()}
     summary = maps.summarise(names, kept, real(out["truth"]), 3)
-    likeliest = out["detect_probabilities"].argmax(1)
+    likeliest = out["map_probabilities"].argmax(1)
+    photographs = batch["decoded"]["photograph"]
     alone = {
         "predicted_class": [m[..., c] for m, c in zip(out["class_maps"], likeliest)],
-        "centre_box": [MAPS["centre_box"](image, None) for image in batch["image"]],
-        "spectral_residual": [MAPS["spectral_residual"](image, None) for image in batch["image"]],
+        "centre_box": [MAPS["centre_box"](image, None) for image in photographs],
+        "spectral_residual": [MAPS["spectral_residual"](image, None) for image in photographs],
     }
-    regions = real(batch["region"])
+    regions = real(batch["decoded"]["region"])
     for name, found in alone.items():
         expected = detection_scores(real(found), regions)
         baseline = summary["sentiment_map"]["baselines"][name]
@@ -78,10 +97,15 @@ def test_each_map_is_scored_as_alone(batch, out):
     found = [detection_row(m, r) for m, r in zip(real(out["sentiment_map"]), regions, strict=True)]
     by_class = cases_by_class(found, real(out["truth"]), 3)
     assert summary["sentiment_map"]["cases_by_class"] == by_class
-    fixations = real(batch["fixations"]) > 0
-    attention = attention_scores(
-        real(out["sentiment_map"]), fixations, real(batch["fixation_map"]), np.random.default_rng(0)
+    over = [v for v in by_class if v]
+    assert summary["sentiment_map"]["cases_over_classes"] == pytest.approx(
+        {case: sum(v[case] for v in over) / len(over) for case in over[0]}
     )
+    fixations = [f > 0 for f in real(batch["decoded"]["fixations"])]
+    attention = attention_scores(
+        real(out["sentiment_map"]), fixations, real(batch["decoded"]["fixation_map"]),
+        np.random.default_rng(0),
+    )  # fmt: skip
     for key in ("cc", "sim", "kl", "emd"):  # the AUCs draw at random
         assert summary["attention"][key] == pytest.approx(attention[key])
     for key in ("auc_judd", "auc_borji"):
@@ -106,7 +130,7 @@ def test_draws_hang_on_the_name_alone(batch, out):
     """However the images are split into batches."""
     whole = maps.rows(("random",), batch, out, seed=3)["region_rows"]
     for i in range(COUNT - 1):
-        part = {key: value[i : i + 1] for key, value in batch.items()}
+        part = {key: value[i : i + 1] for key, value in batch.items() if key != "decoded"}
         alone = maps.rows(("random",), part, {}, seed=3)["region_rows"]
         np.testing.assert_array_equal(alone[0], whole[i])
     assert (maps.rows(("random",), batch, out, seed=4)["region_rows"] != whole)[:-1].any()
@@ -115,7 +139,7 @@ def test_draws_hang_on_the_name_alone(batch, out):
 def test_what_a_network_lacks_is_not_scored(out):
     bare = {"class_probabilities": out["class_probabilities"]}
     assert maps.scored(bare, ("predicted_class", "gbvs")) == ("gbvs",)
-    assert maps.rows(("gbvs",), {"image": np.zeros((1, 4, 4, 3))}, bare, 0) == {}
+    assert maps.rows(("gbvs",), {"mask": np.ones(1, bool)}, bare, 0) == {}
     with pytest.raises(UserError, match=r"there is no map 'itti'; expected some of .*itti_koch"):
         maps.check(("itti",))
 
@@ -141,12 +165,13 @@ def test_maps_as_files(batch, out, tmp_path):
     assert names == {f"{n}.{s}" for n in expected for s in ("npy", "png")}
     awe = np.load(tmp_path / "kind" / "photo 3" / "awe.npy")
     np.testing.assert_array_equal(awe, out["class_maps"][3, ..., emotions.MIKELS.index("awe")])
-    png = cv2.imread(str(tmp_path / "kind" / "photo 3" / "awe.png"), cv2.IMREAD_UNCHANGED)
-    assert (png.dtype, png.shape, png.min(), png.max()) == (np.uint16, (SIDE, SIDE), 0, 65535)
+    grey = cv2.imread(str(tmp_path / "kind" / "photo 3" / "awe.png"), cv2.IMREAD_UNCHANGED)
+    shape = SHAPES[3 % len(SHAPES)]
+    assert (grey.dtype, grey.shape, grey.min(), grey.max()) == (np.uint16, shape, 0, 65535)
     scaled = (awe - awe.min()) / (awe.max() - awe.min())
-    there = cv2.resize(scaled, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    there = cv2.resize(scaled, shape[::-1], interpolation=cv2.INTER_LINEAR)
     there = (there - there.min()) / (there.max() - there.min())
-    assert np.abs(png / 65535 - there).max() < 1e-4
+    assert np.abs(grey / 65535 - there).max() < 1e-4
     with pytest.raises(UserError, match="has no maps"):
         map_files.write(tmp_path, batch, {}, ())
     with pytest.raises(UserError, match="cannot be written"):
@@ -164,7 +189,7 @@ def test_best_worst_and_random_by_sorting(out):
     for start in range(0, count, 3):
         part = slice(start, start + 3)
         batch = {
-            "image": np.zeros((3, 4, 4, 3), np.uint8), "file": files[part],
+            "photograph": [png(np.zeros((4, 4, 3), np.uint8))] * 3, "file": files[part],
             "mask": np.ones(3, bool),
         }  # fmt: skip
         said = {"truth": truth[part], "class_probabilities": probabilities[part]}
@@ -185,3 +210,97 @@ def test_best_worst_and_random_by_sorting(out):
     assert [e.file for e in found["worst"]] == [files[i] for i in wrong[:6]]
     assert len(found["random"]) == 6
     assert {e.label for e in found["best"]} == set(classes)
+
+
+def test_a_corner_of_the_photograph_counts():
+    """A map of the whole image is scored where a centre crop would not look."""
+    photograph = np.zeros((60, 120, 3), np.uint8)
+    region = np.zeros((60, 120), np.uint8)
+    region[:20, 100:] = 255  # off the central 60 x 60
+    batch = {
+        "photograph": np.array([png(photograph)], object), "mask": np.ones(1, bool),
+        "region": np.array([png(region)], object), "file": np.array(["a.jpg"]),
+    }  # fmt: skip
+    own = np.zeros((1, 6, 12), np.float32)
+    own[0, :2, 10:] = 1
+    scores = maps.rows(("sentiment_map", "centre_box"), batch, {"sentiment_map": own}, 0)
+    precision, recall = (scores["region_rows"][0, :, maps.REGION.index(n)] for n in
+                         ("precision", "recall"))  # fmt: skip
+    assert recall[0] > 0.9
+    assert precision[0] > 0.6
+    assert scores["overlap"][0] == pytest.approx([precision[0], recall[0]])
+    box = MAPS["centre_box"](photograph, None)
+    assert box.mean() == pytest.approx(0.5, abs=0.02)  # half of the image, not of a crop of it
+
+
+def test_class_specificity_by_the_true_classs_map(batch, out):
+    scores = maps.rows((), batch, out, seed=0)["specificity_rows"]
+    defined = (out["map_truth"] >= 0) & batch["mask"]
+    np.testing.assert_array_equal(np.isfinite(scores).all(1), defined)
+    i = int(np.flatnonzero(defined)[0])
+    region = batch["decoded"]["region"][i] > 0
+    there = cv2.resize(
+        out["class_maps"][i, ..., out["map_truth"][i]], region.shape[::-1],
+        interpolation=cv2.INTER_LINEAR,
+    )  # fmt: skip
+    assert scores[i, 2] == pytest.approx(roc_auc_score(region.ravel(), there.ravel()), abs=1e-3)
+    summary = maps.summarise((), {"specificity_rows": scores}, None, 3)["specificity"]
+    assert summary["count"] == defined.sum()
+    assert summary["region_auc"] == pytest.approx(scores[defined, 2].mean())
+
+
+@pytest.mark.parametrize(
+    ("precision", "recall", "kind"),
+    [(0.1, 0.9, "imprecise"), (0.9, 0.2, "incomplete"), (0.3, 0.4, "misled"), (0.0, 0.0, "misled")],
+)
+def test_how_detection_failed(precision, recall, kind):
+    assert failure(precision, recall)[0] == kind
+
+
+def test_the_worst_failures_are_kept(batch):
+    """Of each kind the image that did worst, at its own shape, with its region and its numbers."""
+    overlap = np.array([[0.1, 0.9], [0.4, 0.9], [0.9, 0.2], [0.8, 0.1], [0.3, 0.2], [0.0, 0.0],
+                        [0.2, 0.1], [0.9, 0.45], [0.45, 0.4], [0.0, 0.0]])  # fmt: skip
+    predictions = {"truth": np.zeros(COUNT, int), "overlap": overlap}
+    examples = Examples(("a",), 3, seed=0)
+    examples.offer(batch, predictions)
+    chosen = {e.kind: e for e in examples.chosen() if e.kind != "random"}
+    files = {kind: int(e.file.split()[-1].removesuffix(".jpg")) for kind, e in chosen.items()}
+    assert files == {"imprecise": 0, "incomplete": 3, "misled": 5}
+    for kind, i in files.items():
+        shape = SHAPES[i % len(SHAPES)]
+        assert chosen[kind].image.shape == (*shape, 3)
+        assert chosen[kind].region.shape == shape
+        np.testing.assert_array_equal(chosen[kind].overlap, overlap[i])
+
+
+def test_the_image_in_which_a_unit_rose_highest(batch):
+    rng = np.random.default_rng(2)
+    heights = rng.normal(size=(COUNT, 5, 5, 3, 2)).astype(np.float32)
+    predictions = {"map_truth": np.array([0, 1, 2, 0, 1, 2, 0, 1, -1, 0]), "unit_maps": heights}
+    units = Units()
+    for start in (0, 4):  # two batches
+        part = slice(start, start + 4 if start == 0 else COUNT)
+        units.offer(
+            {key: value[part] for key, value in batch.items() if key != "decoded"},
+            {key: value[part] for key, value in predictions.items()},
+        )
+    chosen = {(u.label, u.number): u for u in units.chosen()}
+    assert len(chosen) == 6
+    for (label, number), unit in chosen.items():
+        members = [i for i in range(COUNT - 1) if predictions["map_truth"][i] == label]
+        best = max(members, key=lambda i: heights[i, ..., label, number].max())
+        assert unit.file == f"kind/photo {best}.jpg"
+        np.testing.assert_array_equal(unit.map, heights[best, ..., label, number])
+
+
+def test_an_unlikely_class_does_not_glow():
+    """Though its map is the highest; the others share one scale."""
+    class_maps = np.random.default_rng(0).normal(size=(7, 7, 3))
+    class_maps[..., 2] += 9
+    class_maps[..., 0] += 2
+    grey = np.full((28, 28, 3), 128, np.uint8)
+    heat = shared_heat(grey, class_maps, np.array([0.7, 0.296, 0.004]))
+    np.testing.assert_array_equal(heat[2], grey)
+    changed = [(np.abs(h.astype(int) - 128).max(-1) > 8).mean() for h in heat]
+    assert changed[0] > 0.8 > 0.2 > changed[1]  # nearly all of the higher map, little of the lower

@@ -94,8 +94,12 @@ def test_grad_cam_is_cam_after_global_average_pooling(backbone):
 @pytest.mark.parametrize(
     ("name", "tap"), [("classifier", "layer3"), ("wscnet", "layer4"), ("wscnet", "layer3")]
 )
-def test_grad_cam_by_finite_differences(name, tap):
-    """Raising one channel of A everywhere raises y_c by h·w·α of that channel."""
+def test_grad_cam_by_directional_derivatives(name, tap):
+    """Raising one channel of A everywhere raises y_c at the rate h·w·α of that channel.
+
+    Forward mode, channel by channel: finite differences cross the kinks of ReLU, how many of them
+    depends on the machine's rounding.
+    """
     model, variables = heads.made(name)
     images = heads.IMAGES[:, ::2, ::2]
 
@@ -113,17 +117,20 @@ def test_grad_cam_by_finite_differences(name, tap):
         return m.classifier(jnp.concatenate([mean, local], -1))
 
     a = heads.tapped(model, variables, images, beyond=name == "classifier")[1][tap]
-    logits = jax.jit(lambda v, x: model.apply(v, x, method=rest))
-    image, step = np.arange(2), 2e-3
-    change = np.zeros((2, a.shape[-1]))
+
+    @jax.jit
+    def rate(direction):
+        return jax.jvp(lambda x: model.apply(variables, x, method=rest), (a,), (direction,))[1]
+
+    image, change = np.arange(2), np.zeros((2, a.shape[-1]))
     for channel in range(a.shape[-1]):
-        shift = step * np.eye(a.shape[-1], dtype=np.float32)[None, None, None, channel]
-        above, below = (np.asarray(logits(variables, a + s)) for s in (shift, -shift))
-        change[:, channel] = (above - below)[image, CLASSES] / (2 * step)
+        direction = np.zeros_like(a)
+        direction[..., channel] = 1
+        change[:, channel] = np.asarray(rate(direction))[image, CLASSES]
     alpha = change / (a.shape[1] * a.shape[2])
     expected = np.maximum(np.einsum("bhwn,bn->bhw", a, alpha), 0)
     maps = grad_cams(model, variables, tap, images)
-    np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-2 * expected.max())
+    np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-4 * expected.max())
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 from jaxsent import metrics
 from jaxsent.emotions import MIKELS, polarity
 from jaxsent.report import Example
+from jaxsent.report.units import Unit
 
 SIDE = 224
 
@@ -49,6 +50,8 @@ def sample(count=300, shown=8, seed=0) -> dict:
                     image=image,
                     sentiment_map=map,
                     class_maps=class_maps,
+                    map_probabilities=np.roll(probabilities[i], 1),
+                    overlap=np.array([rows[-1]["precision"], rows[-1]["recall"]], float),
                     region=region,
                     label=MIKELS[labels[i]],
                     prediction=MIKELS[predicted],
@@ -80,6 +83,13 @@ def sample(count=300, shown=8, seed=0) -> dict:
                     "kl": 2.2,
                 }
             },
+        },
+        "specificity": {
+            "pointing": 0.62,
+            "pointing_others": 0.31,
+            "region_auc": 0.83,
+            "region_auc_others": 0.55,
+            "count": 300,
         },
         "model": "wsidnet",
         "data": "emoji_scenes",
@@ -123,6 +133,11 @@ def sample(count=300, shown=8, seed=0) -> dict:
         "results": results,
         "curves": curves,
         "examples": examples,
+        "chosen_units": [
+            Unit(label, number, scene(rng)[0], rng.random((14, 14)), None, f"{label}-{number}.png")
+            for label in (0, 3)
+            for number in range(4)
+        ],
         "config": {"seed": 0, "model": {"name": "wsidnet"}, "train": {"batch_size": 32}},
         "environment": {
             "command": "python run.py --config configs/wsidnet_emoji.py --workdir runs/emoji",

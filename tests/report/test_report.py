@@ -14,7 +14,9 @@ import pytest
 from jaxsent.emotions import MIKELS
 from jaxsent.metrics import resize_map
 from jaxsent.report import Example, overlay, write_report
+from jaxsent.report.gallery import KINDS
 from jaxsent.report.page import plain
+from jaxsent.report.units import segmented
 from jaxsent.report.words import THIN
 from tests.report.sample import sample
 
@@ -115,6 +117,43 @@ def test_confusion_cells_are_the_matrix(page, whole):
     np.testing.assert_array_equal(
         np.reshape(counts, (8, 8)), np.array(whole["results"]["confusion"])
     )
+
+
+def test_class_maps_stand_by_their_branchs_probabilities(page, whole):
+    """With the numbers printed, and both branches' answers as two."""
+    text = page.read_text()
+    cards = re.findall(r'<article class="example.*?</article>', text, re.DOTALL)
+    assert len(cards) == len(whole["examples"])
+    for card, example in zip(cards, sorted(whole["examples"], key=lambda e: order(e.kind))):
+        captions = re.findall(r"<figcaption>(\w+) <b>([\d.]+)", card)
+        chances = example.map_probabilities
+        expected = [MIKELS[c] for c in np.argsort(-chances, kind="stable")]
+        assert [name for name, _ in captions] == expected
+        assert [float(v) for _, v in captions] == pytest.approx(
+            100 * np.sort(chances)[::-1], abs=0.051
+        )
+        assert f"detection branch: <b>{expected[0]}</b>" in card
+        assert f"<b>{example.prediction}</b>" in card
+
+
+def order(kind):
+    return list(KINDS).index(kind)
+
+
+def test_class_specificity_and_units_are_shown(page, whole):
+    text = page.read_text()
+    assert "Class specificity" in text
+    assert f"{whole['results']['specificity']['region_auc']:.3f}" in text
+    assert text.count("unit 1</figcaption>") == 2
+    assert text.count('alt="unit ') == 8
+
+
+def test_a_unit_is_bright_where_its_map_is_high():
+    map = np.zeros((4, 4))
+    map[:2] = 1
+    shown = segmented(np.full((8, 8, 3), 200, np.uint8), map)
+    assert (shown[:3] == 200).all()
+    assert (shown[5:] == 50).all()
 
 
 def test_right_and_wrong_are_told_apart_by_more_than_colour(page, whole):

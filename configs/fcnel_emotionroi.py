@@ -22,6 +22,6 @@ def get_config():
     c.optim.schedule = "cosine"
     c.optim.warmup = 1.0
     c.optim.clip = 1.0
-    c.eval.resize = 448  # the map is scored on the centre crop: as much of the image as there is
+    c.eval.resize = 448  # maps are of the whole image; predict's of as much as a crop can have
     c.eval.ten_crop = False
     return c

@@ -5,15 +5,19 @@ import csv
 import json
 
 import cv2
+import jax
 import numpy as np
 import pytest
 import scipy.io
 
+from jaxsent import models
 from jaxsent.errors import UserError
 from jaxsent.evaluation import evaluate
 from jaxsent.metrics import HIGHER_IS_BETTER
 from jaxsent.run import experiment
+from jaxsent.run.checkpoint import read_run
 from jaxsent.training import loop
+from tests import tiny
 from tests.tfds_builders import trees
 
 COUNT = 40
@@ -88,6 +92,53 @@ def test_transfer_and_attention(tiny_config, emod, tmp_path):
     c.eval.maps = ""
     again = evaluate.run(c, tmp_path / "emod")
     assert again["attention"]["cc"] == pytest.approx(stored["attention"]["cc"], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("scope", "top", "detector"),
+    [("detection", False, True), ("features", False, False), ("backbone", True, False)],
+)
+def test_which_parts_of_a_run_are_taken(
+    scope, top, detector, tiny_config, tmp_path, monkeypatch, capsys
+):
+    """The layers behind the feature maps are the classification branch's alone."""
+    monkeypatch.setattr(tiny.Tiny, "TOP", ("conv2",))  # as if it were fc6
+    loop.train(tiny_config, tmp_path / "first")
+    first = read_run(tmp_path / "first", jax.sharding.SingleDeviceSharding(jax.devices()[0]))
+    tiny_config.init.checkpoint, tiny_config.init.scope = str(tmp_path / "first"), scope
+    tiny_config.seed = 1  # other random weights
+    capsys.readouterr()
+    started = experiment.initial_variables(experiment.make(tiny_config))
+
+    def same(part, *layers):
+        equal = jax.tree.map(np.array_equal, started["params"][part], first["params"][part])
+        for layer in layers:
+            equal = equal[layer]
+        return all(jax.tree.leaves(equal))
+
+    assert same("backbone", "conv1")
+    assert same("backbone", "conv2") == top
+    assert same("detector") == detector
+    assert not same("classifier")
+    np.testing.assert_array_equal(
+        started["batch_stats"]["backbone"]["bn1"]["mean"],
+        first["batch_stats"]["backbone"]["bn1"]["mean"],
+    )
+    warned = "they start from random ones" in " ".join(capsys.readouterr().err.split())
+    assert warned == (not top)
+
+
+@pytest.mark.parametrize("name", ["vgg16", "alexnet", "resnet18", "efficientnet_lite0"])
+def test_the_top_is_what_the_embedding_alone_reads(name):
+    """Without it the feature maps can be computed, and the embedding where there is such a top."""
+    backbone = models.build(name, num_classes=2)
+    images = np.zeros((1, 64, 64, 3), np.float32)
+    params = jax.eval_shape(backbone.init, jax.random.key(0), images)["params"]
+    features = jax.eval_shape(
+        lambda x: backbone.init(jax.random.key(0), x, method="features"), images
+    )["params"]
+    beyond = params.keys() - features.keys() - {"fc", "fc8", "classifier"}
+    assert beyond == set(backbone.TOP)
 
 
 def test_what_does_not_fit_is_named(tiny_config, tmp_path):

@@ -14,6 +14,7 @@ from jaxsent import emotions, models, pretrained
 from jaxsent.console import console
 from jaxsent.data.batches import class_names, num_examples
 from jaxsent.errors import UserError
+from jaxsent.metrics.detection import ORDERS
 from jaxsent.run import sharding
 from jaxsent.run.checkpoint import check_shapes, read_run
 from jaxsent.run.folder import begun, network
@@ -132,6 +133,7 @@ def check(config, training: bool = True) -> None:
         "loss.detect": ("cross_entropy", "polarity"),
         "init.scope": ("all", "backbone", "features", "detection"),
         "optim.schedule": ("step", "cosine", "constant"),
+        "eval.cases": ORDERS,
     }
     for path, allowed in choices.items():
         section, key = path.split(".")

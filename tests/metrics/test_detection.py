@@ -135,6 +135,27 @@ def test_the_five_cases(map, case):
     assert metrics.detection_row(map, TRUTH)["case"] == case
 
 
+@pytest.mark.parametrize(
+    ("map", "case"),
+    [
+        (box(20, 40, 30, 60), "correct"),  # the truth itself
+        (box(20, 40, 30, 50), "hypothesis_inside"),  # two thirds of it
+        (box(20, 40, 30, 45), "hypothesis_inside"),
+        (box(10, 50, 20, 70), "truth_inside"),
+        (box(20, 40, 40, 75), "correct"),  # neither holds it nor lies in it
+        (box(20, 40, 50, 75), "overlap"),
+        (box(0, 10, 0, 10), "disjoint"),
+    ],
+)
+def test_the_five_cases_with_inclusion_first(map, case):
+    assert metrics.detection_row(map, TRUTH, cases="inclusion first")["case"] == case
+
+
+def test_an_order_of_cases_that_there_is_not():
+    with pytest.raises(ValueError, match="'last': expected one of recall first, inclusion first"):
+        metrics.detection_row(TRUTH, TRUTH, cases="last")
+
+
 def test_cases_sum_to_one_and_split_by_class():
     rng = np.random.default_rng(1)
     rows = [

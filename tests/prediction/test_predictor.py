@@ -12,8 +12,10 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 import jaxsent
-from jaxsent import commands
+from jaxsent import commands, metrics
+from jaxsent.emotions import MIKELS, POLARITY, polarity
 from jaxsent.errors import UserError
+from jaxsent.prediction.prediction import polarity_of
 from jaxsent.prediction.predictor import Card, Predictor
 from jaxsent.training import loop
 from tfds_builders.prepare import prepare
@@ -222,3 +224,15 @@ def test_streams_are_of_constant_memory():
     assert (count, sizes) == (10_000, {32})
     assert peaks[1] < 1.5 * peaks[0]
     assert peaks[1] < 8 * 32 * photo.nbytes
+
+
+def test_polarity_is_that_of_the_predicted_class_as_the_report_counts_it():
+    """The others together may be of the other polarity."""
+    probabilities = np.array([0.4, 0.0, 0.0, 0.0, 0.3, 0.3, 0.0, 0.0])
+    assert polarity_of(MIKELS, probabilities) == POLARITY[int(polarity(MIKELS)[0])]
+    signs = polarity(MIKELS)
+    random = np.random.default_rng(0).dirichlet(np.ones(8), 50)
+    truth = np.random.default_rng(1).integers(0, 8, 50)
+    named = [polarity_of(MIKELS, p) == POLARITY[signs[t]] for p, t in zip(random, truth)]
+    assert np.mean(named) == metrics.polarity_accuracy(random.argmax(1), truth, signs)
+    assert polarity_of(("cat", "dog"), np.array([0.5, 0.5])) is None

@@ -59,6 +59,7 @@ def test_a_run_leaves_what_the_interface_promises(tiny_config, tmp_path):
     assert list(tmp_path.glob("events.*"))
     stored = json.loads((tmp_path / "report" / "results.json").read_text())
     assert stored["count"] == results["count"] == 32
+    assert stored["geometry"] == "whole"  # as the tables ask of every row of maps
     assert {"accuracy", "ten_crop_accuracy", "polarity_accuracy", "detection_accuracy"} <= (
         stored.keys()
     )

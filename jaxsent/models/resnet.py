@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxsent.models.backbone import Array, Backbone
+from jaxsent.models.norm import UnbiasedBatchNorm
 
 HE = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 
@@ -25,7 +26,7 @@ class Block(nn.Module):
         """(B, h, w, n) -> (B, h/stride, w/stride, width·expansion)."""
         conv = partial(nn.Conv, use_bias=False, dtype=self.dtype, kernel_init=HE)
         norm = partial(
-            nn.BatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5,
+            UnbiasedBatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5,
             dtype=self.dtype,
         )  # fmt: skip
         if self.expansion == 1:
@@ -70,7 +71,7 @@ class ResNet(Backbone):
         self.conv1 = nn.Conv(
             64, (7, 7), 2, padding=3, use_bias=False, dtype=self.dtype, kernel_init=HE
         )
-        self.bn1 = nn.BatchNorm(momentum=0.9, epsilon=1e-5, dtype=self.dtype)
+        self.bn1 = UnbiasedBatchNorm(momentum=0.9, epsilon=1e-5, dtype=self.dtype)
         for layer, block, stride, project in blocks(self.depths, self.expansion):
             module = Block(64 * 2 ** (layer - 1), stride, self.expansion, project, self.dtype)
             setattr(self, f"layer{layer}_{block}", module)

@@ -41,11 +41,11 @@ def map_loss(out: dict[str, Array], truth: Array) -> Array:
     Returns:
       (B,)
     """
-    found = out.get("map_logits", out["sentiment_map"])
-    truth = area_resize(truth.astype(jnp.float32) / 255, *found.shape[1:])
+    predicted = out.get("map_logits", out["sentiment_map"])
+    truth = area_resize(truth.astype(jnp.float32) / 255, *predicted.shape[1:])
     if "map_logits" in out:
-        return optax.sigmoid_binary_cross_entropy(found, truth).mean((1, 2))
-    return jnp.square(found - truth).mean((1, 2)) / 2
+        return optax.sigmoid_binary_cross_entropy(predicted, truth).mean((1, 2))
+    return jnp.square(predicted - truth).mean((1, 2)) / 2
 
 
 def area_resize(maps: Array, height: int, width: int) -> Array:

@@ -66,10 +66,10 @@ def _prepare(options) -> int:
         name, variant or None, options.data_dir, options.source, options.strict, **beam,
         force=options.force, changed="rebuild", tell=print,
     )  # fmt: skip
-    found = survey.load(builder.data_dir)
-    if found:
-        _summary(found)
-        found.check(options.strict)  # of a set that was there
+    contents = survey.load(builder.data_dir)
+    if contents:
+        _summary(contents)
+        contents.check(options.strict)  # of a set that was there
     else:
         for split, info in builder.info.splits.items():
             print(f"{split}: {info.num_examples:,} images")
@@ -77,7 +77,7 @@ def _prepare(options) -> int:
     return 0
 
 
-def _summary(found) -> None:
+def _summary(contents) -> None:
     from rich.table import Table
 
     from jaxsent.console import console
@@ -86,7 +86,7 @@ def _summary(found) -> None:
     for column in ("found", "expected"):
         table.add_column(column, justify="right")
     before = None
-    for row in found.rows():
+    for row in contents.rows():
         table.add_row(
             row.split if row.split != before else "",
             row.label,
@@ -96,7 +96,7 @@ def _summary(found) -> None:
         )
         before = row.split
     console.print(table)
-    console.print(found.text(), soft_wrap=True)
+    console.print(contents.text(), soft_wrap=True)
 
 
 def _list(options) -> int:
@@ -142,13 +142,13 @@ def _sets(data_dir: Path):
     for name in tfds_builders.names():
         cls = tfds_builders.builder_class(name)
         card = cls.CARD
-        found = []
+        prepared_sets = []
         for one in there:
             if one.name.partition("/")[0] == name:
                 info = tfds.builder_from_directory(one.folder).info
                 splits = {split: s.num_examples for split, s in info.splits.items()}
                 size = f"{int(info.dataset_size) / 1e6:,.0f} MB"
-                found.append(
+                prepared_sets.append(
                     {"name": one.name, "folder": str(one.folder), "splits": splits, "size": size}
                 )
         yield {
@@ -161,7 +161,7 @@ def _sets(data_dir: Path):
             "source": card.source,
             "homepage": card.homepage,
             "licence": card.licence,
-            "prepared": found,
+            "prepared": prepared_sets,
         }
 
 
@@ -170,8 +170,8 @@ def _croissant(options) -> int:
     from tfds_builders.prepare import prepare
 
     name, _, variant = options.name.partition("/")
-    said = croissant(prepare(name, variant or None, options.data_dir))
-    print(json.dumps(said, indent=1, ensure_ascii=False))
+    metadata = croissant(prepare(name, variant or None, options.data_dir))
+    print(json.dumps(metadata, indent=1, ensure_ascii=False))
     return 0
 
 

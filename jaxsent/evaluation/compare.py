@@ -88,10 +88,10 @@ def mcnemar(gained: int, lost: int) -> float:
 
 def measures(results: dict) -> dict[str, float | None]:
     """results.json -> the values of MEASURES."""
-    found = {}
+    values = {}
     for path in MEASURES:
         value = results
         for key in path.split("."):
             value = value.get(key) if isinstance(value, dict) else None
-        found[path] = value
-    return found
+        values[path] = value
+    return values

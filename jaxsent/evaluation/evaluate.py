@@ -225,12 +225,12 @@ def _summary(results) -> str:
     for name in ("accuracy", "ten_crop_accuracy", "polarity_accuracy", "detection_accuracy"):
         if results.get(name) is not None:
             lines.append(f"  {name.replace('_', ' '):20s} {interval(name)}")
-    found = results.get("sentiment_map") or {}
-    if found.get("f") is not None:
+    detection = results.get("sentiment_map") or {}
+    if detection.get("f") is not None:
         rest = ", ".join(
-            f"{k.replace('_', ' ')} {v['f']:.3f}" for k, v in found["baselines"].items()
+            f"{k.replace('_', ' ')} {v['f']:.3f}" for k, v in detection["baselines"].items()
         )
-        lines.append(f"  {'sentiment map F':20s} {found['f']:.3f} ({rest})")
+        lines.append(f"  {'sentiment map F':20s} {detection['f']:.3f} ({rest})")
     attention = results.get("attention") or {}
     if attention.get("cc") is not None:
         rest = ", ".join(

@@ -134,13 +134,13 @@ def summarise(names, outputs: dict, truth, num_classes: int) -> dict:
     """
     results = {}
     if "region_rows" in outputs:
-        found = {name: _dicts(outputs["region_rows"][:, m]) for m, name in enumerate(names)}
-        summaries = {name: summarise_detection(rows) for name, rows in found.items()}
+        dicts = {name: _dicts(outputs["region_rows"][:, m]) for m, name in enumerate(names)}
+        summaries = {name: summarise_detection(rows) for name, rows in dicts.items()}
         for m, name in enumerate(names):
             summaries[name] |= _intervals(REGION[:-1], outputs["region_rows"][:, m, :-1])
             summaries[name]["f_interval"] = f_interval(outputs["region_rows"][:, m])
-        if OWN in found and truth is not None:
-            by_class = detection.cases_by_class(found[OWN], truth, num_classes)
+        if OWN in dicts and truth is not None:
+            by_class = detection.cases_by_class(dicts[OWN], truth, num_classes)
             summaries[OWN]["cases_by_class"] = by_class
             summaries[OWN]["cases_over_classes"] = detection.mean_cases(by_class)
         results["sentiment_map"] = _own_and_others(summaries)

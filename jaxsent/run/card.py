@@ -66,15 +66,15 @@ def read_metadata(text: str | bytes | None, file: Path) -> dict:
             "file that `jaxsent export` wrote."
         )
     try:
-        said = json.loads(text)
+        metadata = json.loads(text)
     except ValueError:
-        said = None
-    if not isinstance(said, dict):
+        metadata = None
+    if not isinstance(metadata, dict):
         raise UserError(f"{file}: the metadata in it is damaged.")
-    return said
+    return metadata
 
 
-def card_of(said: dict, file: Path) -> Card:
+def card_of(metadata: dict, file: Path) -> Card:
     """config.json of a run, or the metadata of a file, -> its card.
 
     Raises:
@@ -82,11 +82,11 @@ def card_of(said: dict, file: Path) -> Card:
     """
     try:
         card = Card(
-            classes=_names(said["labels"]["classes"]),
-            emotions=_names(said["labels"]["emotions"]),
-            resize=int(said["eval"]["resize"]),
-            image_size=int(said["data"]["image_size"]),
-            interpolation=said["input"]["interpolation"],
+            classes=_names(metadata["labels"]["classes"]),
+            emotions=_names(metadata["labels"]["emotions"]),
+            resize=int(metadata["eval"]["resize"]),
+            image_size=int(metadata["data"]["image_size"]),
+            interpolation=metadata["input"]["interpolation"],
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{file}: what it says of its model is damaged ({error!r}).") from None

@@ -146,21 +146,21 @@ def _evaluated(stored) -> dict[str, str]:
     return {kind: part if part in stored else kind for kind, part in AVERAGED.items()}
 
 
-def check_shapes(found_in: str, found: dict, expected: dict) -> None:
+def check_shapes(place: str, stored: dict, expected: dict) -> None:
     """Raises UserError where two trees of arrays (or of their shapes) differ."""
-    found, expected = (
+    stored, expected = (
         {"/".join(path): tuple(leaf.shape) for path, leaf in flatten_dict(tree).items()}
-        for tree in (found, expected)
+        for tree in (stored, expected)
     )
     wrong = [
-        f"{name} is {found.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
-        for name in sorted(found.keys() | expected.keys())
-        if found.get(name) != expected.get(name)
+        f"{name} is {stored.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
+        for name in sorted(stored.keys() | expected.keys())
+        if stored.get(name) != expected.get(name)
     ]
     if wrong:
         more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
         raise UserError(
-            f"The model does not fit {found_in}: {'; '.join(wrong[:3])}{more}. "
+            f"The model does not fit {place}: {'; '.join(wrong[:3])}{more}. "
             "Set model.* as it was then (its config.json tells), or take another workdir."
         )
 

@@ -220,10 +220,9 @@ def initial_variables(experiment: Experiment) -> dict:
             soft_wrap=True,
         )
     if config.init.checkpoint:
-        taken = _from_run(Path(config.init.checkpoint), config.init.scope, variables, model)
         if set(model.backbone.TOP) & variables["params"].get("backbone", {}).keys():
             _warn_of_top(config.init)
-        variables = taken
+        variables = _from_run(Path(config.init.checkpoint), config.init.scope, variables, model)
     return jax.device_put(variables, everywhere)
 
 
@@ -272,18 +271,18 @@ def _detect_classes(config, target_names) -> tuple[str, ...]:
     if config.model.detect_classes is None:
         wsidnet = config.model.name == "wsidnet"  # its graph is of Mikels' emotions
         config.model.detect_classes = len(emotions.MIKELS if wsidnet else target_names)
-    wanted = config.model.detect_classes
+    count = config.model.detect_classes
     if config.loss.detect == "polarity":
         graphs = {len(g): g for g in (emotions.MIKELS, emotions.EMOTIONROI, emotions.POLARITY)}
-        if wanted in graphs:
-            return graphs[wanted]
+        if count in graphs:
+            return graphs[count]
         raise UserError(
-            f"model.detect_classes={wanted}: the polarity loss knows the classes of "
+            f"model.detect_classes={count}: the polarity loss knows the classes of "
             f"{', '.join(map(str, graphs))} nodes only."
         )
-    if wanted != len(target_names) and config.loss.detect_weight:
+    if count != len(target_names) and config.loss.detect_weight:
         raise UserError(
-            f"model.detect_classes={wanted}, but the detection branch learns from "
+            f"model.detect_classes={count}, but the detection branch learns from "
             f"{len(target_names)} classes (data.detect_target={config.data.detect_target} of "
             f"{config.data.name}: {', '.join(target_names)}); set model.detect_classes="
             f"{len(target_names)}, or loss.detect=polarity with data.detect_target=polarity."

@@ -74,15 +74,15 @@ def network(config):
     return models.build(config.name, config.num_classes, config.backbone, **options)
 
 
-def step_of(said: dict) -> Callable:
+def step_of(metadata: dict) -> Callable:
     """config.json, or the metadata of an exported file, -> predict_step of its network.
 
     Raises:
       UserError: there is no such network, or a part is missing.
     """
     try:
-        model, seen = network(ConfigDict(said["model"])), said["input"]
-        preprocessing = Preprocessing(tuple(seen["mean"]), tuple(seen["std"]))
+        model, described = network(ConfigDict(metadata["model"])), metadata["input"]
+        preprocessing = Preprocessing(tuple(described["mean"]), tuple(described["std"]))
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"What it says of its network is damaged ({error!r}).") from None
     return predict_step(model, preprocessing)

@@ -15,7 +15,7 @@ from jaxsent.emotions import POLARITY
 from jaxsent.errors import UserError
 from tfds_builders import images, maps, origin, progress, rest, splits
 from tfds_builders.card import Card
-from tfds_builders.found import Found, Item, polarity
+from tfds_builders.found import UNLABELLED, Found, Item, polarity
 from tfds_builders.parallel import ahead
 from tfds_builders.sift import relative, sift
 from tfds_builders.survey import Survey
@@ -38,7 +38,7 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     CARD: ClassVar[Card]
     FEATURES: ClassVar[Mapping[str, Any]] = {}
-    MAPS: ClassVar[Mapping[str, str]] = {}
+    MAPS: ClassVar[Mapping[str, maps.Kind]] = {}
     SHARES: ClassVar[dict[str, float]] = {}
     REQUIRED: ClassVar[tuple[str, ...]] = ("train", "test")
 
@@ -111,12 +111,13 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self.files = origin.files(root) if self.files is None else self.files
         survey.digest = origin.digest(self.files)
         rest.tell(origin.names(root), _names(found, root), found.listed, survey)
-        items, looked = sift(found.items, root, survey, self.track)
+        items, looked = sift(found.items, root, self.MAPS, survey, self.track)
         survey.found = len({item.path for item in items})
         survey.maps = {name: sum(name in item.maps for item in items) for name in self.MAPS}
 
         labels = {item.label for item in items}
-        survey.empty += [c for c in self.info.features["label"].names if c not in labels]
+        if labels != {UNLABELLED}:
+            survey.empty += [c for c in self.info.features["label"].names if c not in labels]
 
         digests = {path: look.digest for path, look in looked.items()}
         parts = self.divide(items, digests)
@@ -144,7 +145,7 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         # A plain file was decoded once, by the look; here its bytes are enough.
         image = images.read(item.path, root) if look.plain else images.encoded(item.path, root)
         grey = {
-            name: io.BytesIO(maps.aligned(item.maps[name], root, look, kind))
+            name: io.BytesIO(maps.aligned(item.maps.get(name), root, look, kind))
             for name, kind in self.MAPS.items()
         }
         return {

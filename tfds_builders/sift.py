@@ -2,27 +2,33 @@
 
 import collections
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from jaxsent.data.photograph import ExtraNeeded
 from jaxsent.errors import UserError
 from tfds_builders import images
 from tfds_builders.found import Item, readable
+from tfds_builders.maps import Kind
 from tfds_builders.parallel import ahead
 from tfds_builders.survey import Survey
 
 
 def sift(
-    items: list[Item], root: Path, survey: Survey, track: Callable
+    items: list[Item],
+    root: Path,
+    kinds: Mapping[str, Kind],
+    survey: Survey,
+    track: Callable,
 ) -> tuple[list[Item], dict[Path, images.Looked]]:
     """The items that can be used, once each, and what the looks at their files found.
 
-    Left out and told to `survey`: links out of `root`, what does not decode (a map as well as a
-    photograph), and pictures with two labels, under one name or several.
+    `kinds` are those of the items' maps by feature. Left out and told to `survey`: links out of
+    `root`, what does not decode (a map as well as a photograph), and pictures with two labels,
+    under one name or several.
     """
     looked, kept, lost = {}, [], {}
-    results = ahead(lambda item: _look(item, root), items)
+    results = ahead(lambda item: _look(item, root, kinds), items)
     for item, result in zip(items, track(results, "reading", len(items)), strict=True):
         if isinstance(result, images.Looked):
             looked[item.path] = result
@@ -42,13 +48,13 @@ def relative(path: Path, root: Path) -> str:
     return readable(Path(os.path.relpath(path, root)).as_posix())
 
 
-def _look(item: Item, root: Path) -> images.Looked | tuple[str, Path]:
+def _look(item: Item, root: Path, kinds: Mapping[str, Kind]) -> images.Looked | tuple[str, Path]:
     """What the photograph holds, or why and which of its files cannot be used."""
     path = item.path
     try:
         looked = images.look(path, root)
-        for path in item.maps.values():
-            images.grey(path, root)
+        for name, path in item.maps.items():
+            kinds[name].read(path, root)
     except ExtraNeeded:
         return "unread", path
     except UserError:

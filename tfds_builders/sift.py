@@ -27,11 +27,11 @@ def sift(
     `root`, what does not decode (a map as well as a photograph), and pictures with two labels,
     under one name or several.
     """
-    looked, kept, lost = {}, [], {}
+    looks, kept, lost = {}, [], {}
     results = ahead(lambda item: _look(item, root, kinds), items)
     for item, result in zip(items, track(results, "reading", len(items)), strict=True):
         if isinstance(result, images.Looked):
-            looked[item.path] = result
+            looks[item.path] = result
             kept.append(item)
         else:
             kind, path = result
@@ -39,8 +39,8 @@ def sift(
     survey.undecodable = [name for name, kind in lost.items() if kind == "undecodable"]
     survey.unread += [name for name, kind in lost.items() if kind == "unread"]
     survey.refused = [name for name, kind in lost.items() if kind == "refused"]
-    kept = _consistent(kept, looked, root, survey)
-    return kept, looked
+    kept = _consistent(kept, looks, root, survey)
+    return kept, looks
 
 
 def relative(path: Path, root: Path) -> str:
@@ -52,33 +52,31 @@ def _look(item: Item, root: Path, kinds: Mapping[str, Kind]) -> images.Looked | 
     """What the photograph holds, or why and which of its files cannot be used."""
     path = item.path
     try:
-        looked = images.look(path, root)
+        look = images.look(path, root)
         for name, path in item.maps.items():
             kinds[name].read(path, root)
     except ExtraNeeded:
         return "unread", path
     except UserError:
         return ("undecodable" if images.inside(path, root) else "refused"), path
-    return looked
+    return look
 
 
-def _consistent(items: list[Item], looked: dict, root: Path, survey: Survey) -> list[Item]:
+def _consistent(items: list[Item], looks: dict, root: Path, survey: Survey) -> list[Item]:
     """Without pictures of several labels and repeated lines; both and duplicates go to `survey`."""
     labels = collections.defaultdict(set)
     files = collections.defaultdict(dict)
     for item in items:
-        digest = looked[item.path].digest
+        digest = looks[item.path].digest
         labels[digest].add(item.label)
         files[digest][relative(item.path, root)] = None
     for digest, names in files.items():
         if len(labels[digest]) > 1:
-            said = ", ".join(sorted(labels[digest]))
-            survey.contradictory.append(f"{' = '.join(names)} ({said})")
+            classes = ", ".join(sorted(labels[digest]))
+            survey.contradictory.append(f"{' = '.join(names)} ({classes})")
         elif len(names) > 1:
             survey.duplicates.append(list(names))
     consistent = {
-        (item.split, item.path): item
-        for item in items
-        if len(labels[looked[item.path].digest]) == 1
+        (item.split, item.path): item for item in items if len(labels[looks[item.path].digest]) == 1
     }
     return list(consistent.values())

@@ -73,12 +73,12 @@ def test_splits_maps_and_fixations(folder, tmp_path):
 
 
 def test_counts(folder, tmp_path):
-    told = survey.load(prepare("salicon", None, tmp_path / "out", folder).data_dir)
-    assert (told.found, told.expected) == (9, 15_000)
-    assert told.left_out == {"SALICON's test split, whose maps are not published": 2}
-    assert told.maps == {"fixation_map": 9, "fixations": 9}
-    assert (told.missing, told.empty, told.unlisted, told.others) == ([], [], [], [])
-    rows = {(row.split, row.label): (row.found, row.expected) for row in told.rows()}
+    summary = survey.load(prepare("salicon", None, tmp_path / "out", folder).data_dir)
+    assert (summary.found, summary.expected) == (9, 15_000)
+    assert summary.left_out == {"SALICON's test split, whose maps are not published": 2}
+    assert summary.maps == {"fixation_map": 9, "fixations": 9}
+    assert (summary.missing, summary.empty, summary.unlisted, summary.others) == ([], [], [], [])
+    rows = {(row.split, row.label): (row.found, row.expected) for row in summary.rows()}
     assert rows[("train", "all")] == (6, 10_000)
     assert rows[("test", "all")] == (3, 5_000)
     assert not {label for _, label in rows} & {"negative", "positive"}
@@ -89,13 +89,13 @@ def test_what_is_missing_is_named(folder, tmp_path):
     (folder / "fixations" / "val" / f"{stem('val', 2)}.mat").unlink()
     (folder / "images" / "train" / f"{stem('train', 4)}.jpg").unlink()
     builder = prepare("salicon", None, tmp_path / "out", folder)
-    told = survey.load(builder.data_dir)
-    assert told.missing == [
+    summary = survey.load(builder.data_dir)
+    assert summary.missing == [
         f"train/{stem('train', 1)} fixation_map",
         f"train/{stem('train', 4)} photograph",
         f"val/{stem('val', 2)} fixations",
     ]
-    assert (told.unlisted, told.others) == ([], [])
+    assert (summary.unlisted, summary.others) == ([], [])
     assert trees.sizes(builder) == {"train": 4, "test": 2}
     with pytest.raises(UserError, match="3 missing"):
         prepare("salicon", None, tmp_path / "other", folder, strict=True)
@@ -115,9 +115,9 @@ def test_photographs_in_one_folder(folder, tmp_path):
 def test_without_fixations_none_are_made_up(folder, tmp_path):
     (folder / "fixations").rename(tmp_path / "elsewhere")
     builder = prepare("salicon", None, tmp_path / "out", folder)
-    told = survey.load(builder.data_dir)
-    assert told.maps == {"fixation_map": 9, "fixations": 0}
-    assert "no fixations/" in told.layout
+    summary = survey.load(builder.data_dir)
+    assert summary.maps == {"fixation_map": 9, "fixations": 0}
+    assert "no fixations/" in summary.layout
     for example in trees.examples(builder, "train").values():
         assert grey(example["fixations"]).shape == (HEIGHT, WIDTH)
         assert not grey(example["fixations"]).any()
@@ -140,9 +140,9 @@ def test_a_damaged_file_and_a_link_out_of_the_folder_are_left_out(folder, tmp_pa
     link.rename(tmp_path / link.name)
     link.symlink_to(tmp_path / link.name)
     builder = prepare("salicon", None, tmp_path / "out", folder)
-    told = survey.load(builder.data_dir)
-    assert told.undecodable == [f"fixations/train/{path.name}"]
-    assert told.refused == [f"fixations/train/{link.name}"]
+    summary = survey.load(builder.data_dir)
+    assert summary.undecodable == [f"fixations/train/{path.name}"]
+    assert summary.refused == [f"fixations/train/{link.name}"]
     assert trees.sizes(builder)["train"] == 4
 
 

@@ -2,8 +2,7 @@
 
     python run.py --config configs/casnet_salicon.py --workdir runs/casnet_salicon \
         --config.data.source=FOLDER_OF_SALICON --config.init.weights=vgg16-397923af.pth
-    jaxsent data prepare emod --from FOLDER_OF_EMOD
-    jaxsent eval runs/casnet_salicon --data emod
+    jaxsent eval runs/casnet_salicon --data emod --config.data.source=FOLDER_OF_EMOD
 
 The paper: "CASNet is trained on the SALICON to achieve their best possible performance, directly
 tested on the EMOd without training/fine-tuning". The first command trains on SALICON's 10,000

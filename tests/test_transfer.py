@@ -15,7 +15,6 @@ from jaxsent.metrics import HIGHER_IS_BETTER
 from jaxsent.run import experiment
 from jaxsent.training import loop
 from tests.tfds_builders import test_salicon, trees
-from tfds_builders.prepare import prepare
 
 COUNT = 40
 
@@ -127,8 +126,7 @@ def test_what_learnt_salicon_is_tested_on_emod(tiny_config, emod, salicon, tmp_p
     page = (tmp_path / "run" / "report" / "index.html").read_text()
     assert "images/val/COCO_val2014_" in page  # examples, though nothing has a label
 
-    prepare("emod", None, c.data.dir, emod)
-    c.data.name, c.data.source = "emod", ""
+    c.data.name, c.data.source = "emod", str(emod)
     evaluate.run(c, tmp_path / "run")
     results = json.loads((tmp_path / "run" / "report" / "emod" / "results.json").read_text())
     assert (results["data"], results["geometry"]) == ("emod", "whole")

@@ -1,5 +1,5 @@
 """From one set to another: the detection branch of a run on eight emotions learns polarity on EMOd,
-and its maps are compared with fixations."""
+and its maps are compared with fixations; what learnt SALICON's is tested there without training."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ from jaxsent.run import experiment
 from jaxsent.run.checkpoint import read_run
 from jaxsent.training import loop
 from tests import tiny
-from tests.tfds_builders import trees
+from tests.tfds_builders import test_salicon, trees
 
 COUNT = 40
 
@@ -139,6 +139,52 @@ def test_the_top_is_what_the_embedding_alone_reads(name):
     )["params"]
     beyond = params.keys() - features.keys() - {"fc", "fc8", "classifier"}
     assert beyond == set(backbone.TOP)
+
+
+@pytest.fixture(scope="module")
+def salicon(tmp_path_factory, emod):
+    """EMOd's first photographs and maps again as 16 for training and 8 of validation."""
+    root = tmp_path_factory.mktemp("SALICON")
+    maps = emod / "Fixation_Maps" / "FixationMap"
+    for n in range(1, 25):
+        name = "train" if n <= 16 else "val"
+        stem = test_salicon.stem(name, n)
+        for source, target in (
+            (emod / "EMOdImages1019" / f"{n:04}.jpg", root / "images" / name / f"{stem}.jpg"),
+            (maps / "Continous_map" / f"{n}.jpg", root / "maps" / name / f"{stem}.png"),
+        ):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+        binary = cv2.imread(str(maps / "Binary_map" / f"{n}.jpg"), cv2.IMREAD_GRAYSCALE)
+        fixations = np.argwhere(binary)[:, ::-1] + 1
+        test_salicon.write_gaze(
+            root / "fixations" / name / f"{stem}.mat", [fixations[:4], fixations[4:]], binary.shape
+        )
+    return root
+
+
+def test_what_learnt_salicon_is_tested_on_emod(tiny_config, emod, salicon, tmp_path):
+    c = tiny_config
+    c.model.name, c.model.num_classes, c.model.detect_classes = "casnet", None, 2
+    c.data.name, c.data.map = "salicon", "fixation_map"
+    c.data.source, c.data.dir = str(salicon), str(tmp_path / "prepared")
+    c.data.class_target = c.data.detect_target = "label"
+    c.train.batch_size = c.eval.batch_size = 8
+    c.train.steps = 2
+    own = loop.train(c, tmp_path / "run")
+    assert (own["count"], own["attention"]["no_fixation"]) == (8, 0)
+    assert "accuracy" not in own
+    page = (tmp_path / "run" / "report" / "index.html").read_text()
+    assert "images/val/COCO_val2014_" in page  # examples, though nothing has a label
+
+    c.data.name, c.data.source = "emod", str(emod)
+    evaluate.run(c, tmp_path / "run")
+    results = json.loads((tmp_path / "run" / "report" / "emod" / "results.json").read_text())
+    assert (results["data"], results["geometry"]) == ("emod", "whole")
+    assert results["attention"]["count"] == results["count"] == COUNT // 5
+    assert np.isfinite([results["attention"][name] for name in HIGHER_IS_BETTER]).all()
+    kept = json.loads((tmp_path / "run" / "report" / "results.json").read_text())
+    assert kept["data"] == "salicon"
 
 
 def test_what_does_not_fit_is_named(tiny_config, tmp_path):

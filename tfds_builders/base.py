@@ -15,7 +15,7 @@ from jaxsent.emotions import POLARITY
 from jaxsent.errors import UserError
 from tfds_builders import images, maps, origin, progress, rest, splits
 from tfds_builders.card import Card
-from tfds_builders.found import Found, Item, polarity
+from tfds_builders.found import UNLABELLED, Found, Item, polarity
 from tfds_builders.parallel import ahead
 from tfds_builders.sift import relative, sift
 from tfds_builders.survey import Survey
@@ -38,7 +38,7 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     CARD: ClassVar[Card]
     FEATURES: ClassVar[Mapping[str, Any]] = {}
-    MAPS: ClassVar[Mapping[str, str]] = {}
+    MAPS: ClassVar[Mapping[str, maps.Kind]] = {}
     SHARES: ClassVar[dict[str, float]] = {}
     REQUIRED: ClassVar[tuple[str, ...]] = ("train", "test")
 
@@ -90,11 +90,11 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _split_generators(self, dl_manager):
         root = Path(dl_manager.manual_dir)
-        parts, looked = self._usable(root)
+        parts, looks = self._usable(root)
         self.survey.save(self.data_dir)  # TFDS's temporary folder as yet
         origin.save(self.files, self.data_dir)
         return {
-            split: self._generate_examples(split, items, root, looked)
+            split: self._generate_examples(split, items, root, looks)
             for split, items in parts.items()
         }
 
@@ -111,14 +111,15 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self.files = origin.files(root) if self.files is None else self.files
         survey.digest = origin.digest(self.files)
         rest.tell(origin.names(root), _names(found, root), found.listed, survey)
-        items, looked = sift(found.items, root, survey, self.track)
+        items, looks = sift(found.items, root, self.MAPS, survey, self.track)
         survey.found = len({item.path for item in items})
         survey.maps = {name: sum(name in item.maps for item in items) for name in self.MAPS}
 
         labels = {item.label for item in items}
-        survey.empty += [c for c in self.info.features["label"].names if c not in labels]
+        if labels != {UNLABELLED}:
+            survey.empty += [c for c in self.info.features["label"].names if c not in labels]
 
-        digests = {path: look.digest for path, look in looked.items()}
+        digests = {path: look.digest for path, look in looks.items()}
         parts = self.divide(items, digests)
         survey.counts = {split: self._counts(part) for split, part in parts.items() if part}
         if unused := len(items) - sum(map(len, parts.values())):
@@ -128,14 +129,14 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         for split in self.REQUIRED:
             if not parts.get(split):
                 raise UserError(f"{survey.text()}; none for the split {split}")
-        return {split: part for split, part in parts.items() if part}, looked
+        return {split: part for split, part in parts.items() if part}, looks
 
     def _counts(self, items: list[Item]) -> dict[str, int]:
         counts = collections.Counter(item.label for item in items)
         return dict.fromkeys(self.info.features["label"].names, 0) | counts
 
-    def _generate_examples(self, split, items, root, looked) -> Iterator[tuple[str, dict]]:
-        examples = ahead(lambda item: self._example(item, root, looked[item.path]), items)
+    def _generate_examples(self, split, items, root, looks) -> Iterator[tuple[str, dict]]:
+        examples = ahead(lambda item: self._example(item, root, looks[item.path]), items)
         for example in self.track(examples, f"writing {split}", len(items)):
             yield example["file"], example
 
@@ -144,7 +145,7 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         # A plain file was decoded once, by the look; here its bytes are enough.
         image = images.read(item.path, root) if look.plain else images.encoded(item.path, root)
         grey = {
-            name: io.BytesIO(maps.aligned(item.maps[name], root, look, kind))
+            name: io.BytesIO(maps.aligned(item.maps.get(name), root, look, kind))
             for name, kind in self.MAPS.items()
         }
         return {

@@ -10,13 +10,15 @@ from typing import Any
 from jaxsent.emotions import EMOTIONROI, MIKELS, POLARITY, POSITIVE
 
 Counts = dict[str, dict[str, int]]
+UNLABELLED = "no label"  # of the photographs of a set without classes, as an Item's
 
 
 @dataclasses.dataclass(frozen=True)
 class Item:
     """A photograph: its file, class, split ("" where we draw it), and what else is known.
 
-    `facts` are further features by name; `maps` are the files of its grey maps by feature.
+    `facts` are further features by name; `maps` are the files of its grey maps by feature, where
+    it has them.
     """
 
     path: Path

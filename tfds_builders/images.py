@@ -129,8 +129,8 @@ def _pixels(data: bytes, path: Path) -> tuple[np.ndarray, _Header]:
         raise
     except Exception as error:  # decoders raise whatever a broken file leads them to
         cause = "no known format" if isinstance(error, UnidentifiedImageError) else error
-        found = f"found {len(data)} bytes that do not decode ({cause})"
-        raise UserError(f"{path}: expected an image, {found}") from None
+        content = f"{len(data)} bytes that do not decode ({cause})"
+        raise UserError(f"{path}: expected an image, found {content}") from None
 
 
 def _header(picture: Image.Image, data: bytes) -> _Header:

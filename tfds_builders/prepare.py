@@ -117,12 +117,12 @@ def prepared(data_dir=None) -> list[Prepared]:
     """
     known = set(names())
     data_dir = _data_dir(data_dir)
-    found = []
+    sets = []
     for info in sorted(data_dir.glob("*/*/*/dataset_info.json")):
         name, config, version = info.relative_to(data_dir).parts[:3]
         if name in known and not version.startswith(("incomplete.", again.OLD)):
-            found.append(Prepared(f"{name}/{config}", info.parent))
-    return found
+            sets.append(Prepared(f"{name}/{config}", info.parent))
+    return sets
 
 
 def _data_dir(data_dir) -> Path:
@@ -201,15 +201,15 @@ def _check_writable(data_dir: Path) -> None:
 def _silenced():
     """Without TFDS's warning that a configuration is of one's own."""
 
-    def wanted(record) -> bool:
+    def no_custom_configuration(record) -> bool:
         return not str(record.msg).startswith("Using custom data configuration")
 
     logger = logging.get_absl_logger()
-    logger.addFilter(wanted)
+    logger.addFilter(no_custom_configuration)
     try:
         yield
     finally:
-        logger.removeFilter(wanted)
+        logger.removeFilter(no_custom_configuration)
 
 
 @contextlib.contextmanager

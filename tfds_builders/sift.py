@@ -2,30 +2,36 @@
 
 import collections
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from jaxsent.data.photograph import ExtraNeeded
 from jaxsent.errors import UserError
 from tfds_builders import images
 from tfds_builders.found import Item, readable
+from tfds_builders.maps import Kind
 from tfds_builders.parallel import ahead
 from tfds_builders.survey import Survey
 
 
 def sift(
-    items: list[Item], root: Path, survey: Survey, track: Callable
+    items: list[Item],
+    root: Path,
+    kinds: Mapping[str, Kind],
+    survey: Survey,
+    track: Callable,
 ) -> tuple[list[Item], dict[Path, images.Looked]]:
     """The items that can be used, once each, and what the looks at their files found.
 
-    Left out and told to `survey`: links out of `root`, what does not decode (a map as well as a
-    photograph), and pictures with two labels, under one name or several.
+    `kinds` are those of the items' maps by feature. Left out and told to `survey`: links out of
+    `root`, what does not decode (a map as well as a photograph), and pictures with two labels,
+    under one name or several.
     """
-    looked, kept, lost = {}, [], {}
-    results = ahead(lambda item: _look(item, root), items)
+    looks, kept, lost = {}, [], {}
+    results = ahead(lambda item: _look(item, root, kinds), items)
     for item, result in zip(items, track(results, "reading", len(items)), strict=True):
         if isinstance(result, images.Looked):
-            looked[item.path] = result
+            looks[item.path] = result
             kept.append(item)
         else:
             kind, path = result
@@ -33,8 +39,8 @@ def sift(
     survey.undecodable = [name for name, kind in lost.items() if kind == "undecodable"]
     survey.unread += [name for name, kind in lost.items() if kind == "unread"]
     survey.refused = [name for name, kind in lost.items() if kind == "refused"]
-    kept = _consistent(kept, looked, root, survey)
-    return kept, looked
+    kept = _consistent(kept, looks, root, survey)
+    return kept, looks
 
 
 def relative(path: Path, root: Path) -> str:
@@ -42,37 +48,35 @@ def relative(path: Path, root: Path) -> str:
     return readable(Path(os.path.relpath(path, root)).as_posix())
 
 
-def _look(item: Item, root: Path) -> images.Looked | tuple[str, Path]:
+def _look(item: Item, root: Path, kinds: Mapping[str, Kind]) -> images.Looked | tuple[str, Path]:
     """What the photograph holds, or why and which of its files cannot be used."""
     path = item.path
     try:
-        looked = images.look(path, root)
-        for path in item.maps.values():
-            images.grey(path, root)
+        look = images.look(path, root)
+        for name, path in item.maps.items():
+            kinds[name].read(path, root)
     except ExtraNeeded:
         return "unread", path
     except UserError:
         return ("undecodable" if images.inside(path, root) else "refused"), path
-    return looked
+    return look
 
 
-def _consistent(items: list[Item], looked: dict, root: Path, survey: Survey) -> list[Item]:
+def _consistent(items: list[Item], looks: dict, root: Path, survey: Survey) -> list[Item]:
     """Without pictures of several labels and repeated lines; both and duplicates go to `survey`."""
     labels = collections.defaultdict(set)
     files = collections.defaultdict(dict)
     for item in items:
-        digest = looked[item.path].digest
+        digest = looks[item.path].digest
         labels[digest].add(item.label)
         files[digest][relative(item.path, root)] = None
     for digest, names in files.items():
         if len(labels[digest]) > 1:
-            said = ", ".join(sorted(labels[digest]))
-            survey.contradictory.append(f"{' = '.join(names)} ({said})")
+            classes = ", ".join(sorted(labels[digest]))
+            survey.contradictory.append(f"{' = '.join(names)} ({classes})")
         elif len(names) > 1:
             survey.duplicates.append(list(names))
     consistent = {
-        (item.split, item.path): item
-        for item in items
-        if len(labels[looked[item.path].digest]) == 1
+        (item.split, item.path): item for item in items if len(labels[looks[item.path].digest]) == 1
     }
     return list(consistent.values())

@@ -23,8 +23,8 @@ def drawn(items: list[Item], digests: Mapping, shares: dict[str, float], seed: i
     for members in _by_class(items).values():
         rest = _pictures(members, digests, seed)
         for split, share in shares.items():
-            taken, rest = _fill(rest, round(share * len(members)))
-            splits[split] += taken
+            part, rest = _fill(rest, round(share * len(members)))
+            splits[split] += part
         splits["train"] += [item for picture in rest for item in picture]
     return splits
 
@@ -81,10 +81,10 @@ def _pictures(items: list[Item], digests: Mapping, seed: int) -> list[list[Item]
 
 def _fill(pictures: list[list[Item]], count: int) -> tuple[list[Item], list[list[Item]]]:
     """The first pictures that fit into `count` files, and those that are left."""
-    taken, rest = [], []
+    kept, rest = [], []
     for picture in pictures:
-        if len(taken) + len(picture) <= count:
-            taken += picture
+        if len(kept) + len(picture) <= count:
+            kept += picture
         else:
             rest.append(picture)
-    return taken, rest
+    return kept, rest

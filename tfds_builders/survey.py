@@ -110,9 +110,9 @@ class Survey:
         """The table: each class of each split, each split, each class, and everything last."""
         splits = {**self.counts, ALL: _added(self.counts.values())}
         rows = [
-            Row(split, label, found, self._expected(split, label))
+            Row(split, label, count, self._expected(split, label))
             for split, counts in splits.items()
-            for label, found in {**counts, ALL: sum(counts.values())}.items()
+            for label, count in {**counts, ALL: sum(counts.values())}.items()
         ]
         # A split whose classes are known, as the neutral one of oasis, has no others to show.
         known = self.expected_counts

@@ -86,12 +86,12 @@ def read_votes(table: Path, config: Config) -> list[tuple[str, str]]:
 
 def _column(kind: str, headings: list[str], config: Config, table: Path) -> str | None:
     """The heading of a column: the configuration's, else the first guess; neutral may be absent."""
-    wanted = [given] if (given := getattr(config, kind)) else GUESSES[kind]
+    names = [given] if (given := getattr(config, kind)) else GUESSES[kind]
     known = {_plain(heading): heading for heading in headings}
-    heading = next((known[_plain(name)] for name in wanted if _plain(name) in known), None)
+    heading = next((known[_plain(name)] for name in names if _plain(name) in known), None)
     if heading is None and (kind != "neutral" or config.neutral):
         raise UserError(
-            f"{table}: expected a column of {kind}, called {' or '.join(wanted)}; found "
+            f"{table}: expected a column of {kind}, called {' or '.join(names)}; found "
             f"{', '.join(headings) or 'none'}; name it in the builder's Config({kind}=...)"
         )
     return heading

@@ -24,9 +24,11 @@ def run(options) -> int:
     from jaxsent.run import config_files
 
     def call() -> None:
-        config = run_py.override(config_files.of_run(options.run), options.overrides)
+        config = config_files.of_run(options.run)
+        if options.data:
+            config.data.name, config.data.source = options.data, ""  # the run's source is its own
+        run_py.override(config, options.overrides)
         config.data.test_split = options.split or config.data.test_split
-        config.data.name = options.data or config.data.name
         run_py.evaluate(config, options.run, options.distributed)
 
     return run_py.status(call, options.debug)

@@ -20,8 +20,9 @@ class Examples:
 
     Best: named right with the highest probability, evenly over the classes. Worst: the truth was
     given the least. Random: by a digest of seed and name, so the same for every network on a split;
-    a network that names no class has these alone. Where there are true regions (or fixation maps)
-    also the failures of detection that WSCNet's Fig. 11 tells apart, see `failure`.
+    a network that names no class has these alone, among them those of unknown label. Where there
+    are true regions (or fixation maps) also the failures of detection that WSCNet's Fig. 11 tells
+    apart, see `failure`.
     """
 
     def __init__(self, classes: tuple[str, ...], most: int, seed: int):
@@ -36,7 +37,8 @@ class Examples:
           out: predictions of inference.predict_step on it, truth (b,) and, where the sentiment map
             was compared with a region, overlap (b, 2): precision and recall.
         """
-        for i in np.flatnonzero(batch["mask"] & (out["truth"] >= 0)):
+        known = out["truth"] >= 0 if "class_probabilities" in out else True
+        for i in np.flatnonzero(batch["mask"] & known):
             digest = zlib.crc32(f"{self.seed}/{batch['file'][i]}".encode())
             self._keep(("random",), -digest, self.most, batch, out, i)
             if "overlap" in out and np.isfinite(out["overlap"][i]).all():
@@ -77,6 +79,7 @@ class Examples:
             return out[name][i].copy() if name in out else None
 
         image, region = pictured(batch, i)
+        truth = int(out["truth"][i])
         probabilities = row("class_probabilities")
         guess = None if probabilities is None else int(probabilities.argmax())
         return Example(
@@ -87,7 +90,7 @@ class Examples:
             map_probabilities=row("map_probabilities"),
             map_branch="detection branch" if "detect_probabilities" in out else "whole image",
             region=region,
-            label=self.classes[int(out["truth"][i])],
+            label=self.classes[truth] if truth >= 0 else "",
             prediction=None if guess is None else self.classes[guess],
             probability=None if guess is None else float(probabilities[guess]),
             probabilities=probabilities,

@@ -90,8 +90,8 @@ def test_a_binary_map_of_another_size_stays_binary(folder, tmp_path):
     trees.grey(folder / "Fixation_Maps/FixationMap/Binary_map/3.jpg", binary, format="PNG")
     builder = prepare("emod", None, tmp_path / "out", folder)
     examples = trees.examples(builder, "train") | trees.examples(builder, "test")
-    found = grey(examples["EMOdImages1019/0003.jpg"]["fixations"])
-    np.testing.assert_array_equal(found, _maps(3)[1])
+    stored = grey(examples["EMOdImages1019/0003.jpg"]["fixations"])
+    np.testing.assert_array_equal(stored, _maps(3)[1])
 
 
 def test_maps_beside_the_table(folder, tmp_path):
@@ -112,9 +112,9 @@ def test_the_middle_of_the_scale(folder, tmp_path):
 def test_matrices_and_cell_arrays(tmp_path, table, cells):
     path = tmp_path / "t.mat"
     scipy.io.savemat(path, {"allfindata1019": cells(table)})
-    found = read_ratings(path)
-    assert [r.number for r in found] == list(range(1, COUNT + 1))
-    np.testing.assert_allclose([r.dominance for r in found], table[:, 5])
+    ratings = read_ratings(path)
+    assert [r.number for r in ratings] == list(range(1, COUNT + 1))
+    np.testing.assert_allclose([r.dominance for r in ratings], table[:, 5])
 
 
 def test_other_files_say_what_is_wrong(tmp_path, table):

@@ -117,8 +117,8 @@ def test_prepared_scenes_equal_composed_ones(tiny):
         image, region = compose(index % 8, "test", [0, 1, index])
         assert example["label"] == index % 8
         assert example["polarity"] == (index % 8 in (0, 2, 3, 5))
-        found = np.asarray(Image.open(io.BytesIO(example["image"]))).astype(int)
-        assert np.abs(found - image).mean() < 4  # JPEG
+        stored = np.asarray(Image.open(io.BytesIO(example["image"]))).astype(int)
+        assert np.abs(stored - image).mean() < 4  # JPEG
         np.testing.assert_array_equal(Image.open(io.BytesIO(example["region"])), region)
 
 

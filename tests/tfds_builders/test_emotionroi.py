@@ -90,12 +90,12 @@ def test_a_map_of_another_size_or_depth_gets_the_photographs(folder, tmp_path):
     (folder / "ground_truth" / "joy" / "2.jpg").unlink()
     trees.grey(folder / "ground_truth" / "joy" / "2.png", np.full((12, 16), 7, np.uint8))
     builder = prepare("emotionroi", None, tmp_path / "out", folder)
-    found = trees.examples(builder, "train")
-    enlarged = region(found["images/joy/0.jpg"])
+    examples = trees.examples(builder, "train")
+    enlarged = region(examples["images/joy/0.jpg"])
     assert enlarged.shape == (12, 16)
     assert (enlarged[0, 0], enlarged[0, -1], enlarged[-1, 0]) == (0, 255, 255)
-    assert (region(found["images/joy/1.jpg"]) == 200).all()
-    assert (region(found["images/joy/2.jpg"]) == 7).all()
+    assert (region(examples["images/joy/1.jpg"]) == 200).all()
+    assert (region(examples["images/joy/2.jpg"]) == 7).all()
 
 
 @pytest.mark.parametrize("upright", [False, True])

@@ -43,14 +43,14 @@ def test_tree_is_split_by_class(tmp_path, inside):
             write(root / inside / c / f"{c}_{i}.jpg")
     builder = prepare("fi", None, tmp_path / "out", root)
     assert sizes(builder) == {"train": 128, "validation": 8, "test": 24}
-    seen = {}
+    files = {}
     for split, each in [("train", 16), ("validation", 1), ("test", 3)]:
         part = labels(builder, split)
         assert Counter(part.values()) == dict.fromkeys(MIKELS, each)
         assert all(Path(file).parent.name == label for file, label in part.items())
-        assert not seen.keys() & part.keys()
-        seen |= part
-    assert len(seen) == 160
+        assert not files.keys() & part.keys()
+        files |= part
+    assert len(files) == 160
 
 
 @pytest.mark.parametrize("validation", [True, False])

@@ -197,7 +197,7 @@ def test_prepared_set(source, tmp_path, caplog):
     assert told.counts["train"] == {"negative": 180, "positive": 180}
     assert {s: num_examples(builder, s) for s in told.counts} == {"train": 360, "test": 40}
     assert class_names(builder) == ["negative", "positive"]
-    seen = set()
+    files = set()
     for part in examples(builder).values():
         for e in part:
             file, pair = e["file"].decode(), e["pair"].decode().replace(" ", "_")
@@ -205,8 +205,8 @@ def test_prepared_set(source, tmp_path, caplog):
             assert e["sentiment"] == np.float32(VALUES[pair])
             assert e["label"] == e["polarity"] == (VALUES[pair] > 0)
             assert e["image"] == (source / file).read_bytes()
-            seen.add(file)
-    assert len(seen) == 400
+            files.add(file)
+    assert len(files) == 400
 
 
 def test_any_number_of_workers_writes_the_same_bytes(source, tmp_path):

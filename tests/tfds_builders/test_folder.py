@@ -74,10 +74,10 @@ def test_classes_and_polarity_of_ones_own(tmp_path):
 def test_known_emotions_have_a_polarity(tmp_path):
     root = pets(tmp_path / "in", 4, ("Joy", "Sadness", "hope"))
     builder = prepare("folder", None, tmp_path / "out", root)
-    found = {
+    polarities = {
         e["file"].decode().split("/")[0]: e["polarity"] for e in trees.stored(builder, "train")
     }
-    assert found == {"Joy": 1, "Sadness": 0, "hope": -1}
+    assert polarities == {"Joy": 1, "Sadness": 0, "hope": -1}
 
 
 @pytest.mark.parametrize("names", [("train", "val", "test"), ("Training", "validation", "testing")])
@@ -165,9 +165,9 @@ def test_copies_stay_together_and_are_told(tmp_path, caplog):
     with trees.told(caplog):
         builder = prepare("folder", None, tmp_path / "out", root)
     assert trees.sizes(builder) == {"train": 72, "test": 8}
-    seen = [{e["image"] for e in trees.stored(builder, s)} for s in ("train", "test")]
-    assert [len(images) for images in seen] == [18, 2]
-    assert not seen[0] & seen[1]
+    pictures = [{e["image"] for e in trees.stored(builder, s)} for s in ("train", "test")]
+    assert [len(images) for images in pictures] == [18, 2]
+    assert not pictures[0] & pictures[1]
     assert "20 in several files: cat/0.png = cat/1.png = cat/2.png = cat/3.png" in caplog.text
 
 

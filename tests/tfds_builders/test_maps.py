@@ -63,8 +63,8 @@ def test_sizes(tmp_path):
 
 def test_a_binary_map_is_cut_at_half(tmp_path):
     path = saved(tmp_path / "map.png", np.uint8([[0, 100, 127, 128, 200, 255]]))
-    found = read(maps.aligned(path, tmp_path, images.Looked("", 1, 6, 1, True), maps.BINARY))
-    assert found.tolist() == [[0, 0, 0, 255, 255, 255]]
+    cut = read(maps.aligned(path, tmp_path, images.Looked("", 1, 6, 1, True), maps.BINARY))
+    assert cut.tolist() == [[0, 0, 0, 255, 255, 255]]
 
 
 def test_colour_and_depth(tmp_path):

@@ -50,8 +50,8 @@ def examples(builder, split):
 
 def test_polarity_thresholds_are_inclusive():
     valences = [3.49, 3.5, 3.51, 4.49, 4.5, 4.51]
-    found = [Rating("a 1", "a", "Object", v, 2.0).polarity for v in valences]
-    assert found == [0, 0, -1, -1, 1, 1]
+    polarities = [Rating("a 1", "a", "Object", v, 2.0).polarity for v in valences]
+    assert polarities == [0, 0, -1, -1, 1, 1]
 
 
 def test_rows_are_read(folder):

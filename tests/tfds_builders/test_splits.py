@@ -75,8 +75,8 @@ def test_one_picture_in_two_splits_is_named():
 
 
 def test_counted():
-    found = counted([("train", "a"), ("train", "b"), ("test", "a")])
-    assert found == {
+    counts = counted([("train", "a"), ("train", "b"), ("test", "a")])
+    assert counts == {
         "train": {"a": 1, "b": 1, "all": 2},
         "test": {"a": 1, "all": 1},
         "all": {"a": 2, "b": 1, "all": 3},

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import scipy.io
-from scipy.io.matlab import MatReadError
 
 from jaxsent.errors import UserError
+from tfds_builders import matlab
 
 KEY = "allfindata1019"
 SCORES = 9
@@ -28,15 +27,9 @@ def read_ratings(path: Path) -> list[Rating]:
 
     Raises UserError for another kind of file, and naming a row that is not of numbers.
     """
-    try:
-        content = scipy.io.loadmat(path)
-    except (MatReadError, ValueError, TypeError, OSError, NotImplementedError) as error:
-        raise UserError(
-            f"{path}: expected a Matlab file of version 7 or older ({error}); save it with -v7"
-        ) from None
+    content = matlab.variables(path.read_bytes(), path)
     if KEY not in content:
-        keys = ", ".join(k for k in content if not k.startswith("__"))
-        raise UserError(f"{path}: expected the matrix {KEY}; found {keys or 'none'}")
+        raise UserError(f"{path}: expected the matrix {KEY}; found {', '.join(content) or 'none'}")
     rows = content[KEY]
     if rows.ndim != 2 or rows.shape[1] < 6 + SCORES:
         raise UserError(

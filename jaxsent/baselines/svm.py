@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxsent import metrics
 from jaxsent.baselines.histograms import gch, lch
+from jaxsent.baselines.principles import principles
 from jaxsent.data import augment, records
 from jaxsent.data.batches import class_names, num_examples
 from jaxsent.errors import UserError
@@ -21,9 +22,13 @@ from jaxsent.metrics.classification import MISSING
 PENALTY = 1.0  # LIBSVM's default C
 TARGETS = ("polarity", "label")
 KERNELS = ("rbf", "linear")
-FEATURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"gch": gch, "lch": lch}
+FEATURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "gch": gch,
+    "lch": lch,
+    "principles": principles,
+}
 """Features that an image alone tells: (H, W, 3) uint8 RGB -> (D,), by name."""
-SCALED = ()
+SCALED = ("principles",)
 """Those of them whose numbers have units of their own."""
 
 

@@ -6,7 +6,10 @@ from jaxsent.commands.data import DATA_DIR
 
 
 def add(parser) -> None:
-    parser.add_argument("features", choices=("gch", "lch"), help="of the image, or of 16 blocks")
+    parser.add_argument(
+        "features", choices=("gch", "lch", "principles"),
+        help="colour histograms of the image or of 16 blocks, or principles of art",
+    )  # fmt: skip
     parser.add_argument("name", help="a set: fi, twitter1/agree5_fold1, …")
     parser.add_argument("--from", dest="source", metavar="DIR", help="its folder, if not prepared")
     parser.add_argument("--data-dir", default=DATA_DIR, metavar="DIR", help="prepared sets")

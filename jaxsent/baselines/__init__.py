@@ -1,1 +1,1 @@
-"""What the papers compare with that is not a network: saliency maps and colour histograms."""
+"""What the papers compare with that is not a network: saliency maps, and features with an SVM."""

@@ -13,7 +13,7 @@ COMMANDS = {
     "predict": "say what photographs evoke",
     "serve": "open a page to drop photographs on",
     "data": "prepare data sets and look at them",
-    "baseline": "measure what colour histograms tell",
+    "baseline": "measure what features and an SVM tell",
     "tables": "print the papers' tables with the numbers of your runs",
     "reproduce": "make the runs that a table lacks",
     "compare": "put runs side by side",

@@ -1,4 +1,4 @@
-"""`jaxsent baseline gch|lch SET`: colour histograms and an SVM (WSIDNet, Table 1)."""
+"""`jaxsent baseline FEATURES SET`: features and an SVM, as in both papers' tables."""
 
 from pathlib import Path
 
@@ -6,7 +6,10 @@ from jaxsent.commands.data import DATA_DIR
 
 
 def add(parser) -> None:
-    parser.add_argument("features", choices=("gch", "lch"), help="of the image, or of 16 blocks")
+    parser.add_argument(
+        "features", choices=("gch", "lch", "principles"),
+        help="colour histograms of the image or of 16 blocks, or principles of art",
+    )  # fmt: skip
     parser.add_argument("name", help="a set: fi, twitter1/agree5_fold1, …")
     parser.add_argument("--from", dest="source", metavar="DIR", help="its folder, if not prepared")
     parser.add_argument("--data-dir", default=DATA_DIR, metavar="DIR", help="prepared sets")
@@ -14,11 +17,15 @@ def add(parser) -> None:
         "--target", choices=("polarity", "label"), default="polarity",
         help="what is told apart (default polarity)",
     )  # fmt: skip
+    parser.add_argument(
+        "--kernel", choices=("rbf", "linear"), default="rbf",
+        help="of the SVM (default rbf, as LIBSVM's)",
+    )  # fmt: skip
     parser.add_argument("--workdir", type=Path, help="folder of the run; default runs/gch_SET")
 
 
 def run(options) -> int:
-    from jaxsent.baselines import histograms
+    from jaxsent.baselines import svm
     from jaxsent.data.batches import class_names
     from jaxsent.emotions import POLARITY
     from jaxsent.report import write_report
@@ -29,13 +36,14 @@ def run(options) -> int:
     workdir = options.workdir or Path("runs") / "_".join(
         filter(None, (options.features, name, variant))
     )
-    scores = histograms.evaluate(builder, options.features, options.target)
+    scores = svm.evaluate(builder, options.features, options.target, options.kernel)
     names = {"label": class_names(builder), "polarity": POLARITY}
     results = {
         "model": options.features,
         "data": options.name,
         "split": "test",
         "classes": names[options.target],
+        "kernel": options.kernel,
         **scores,
     }
     title = f"{options.features.upper()} and an SVM on {options.name}"

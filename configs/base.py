@@ -29,7 +29,8 @@ def get_config() -> ConfigDict:
     m.self_loops = "distance"  # wsidnet: distance (1/dis_ii) or identity
     m.gcn_widths = (512, 2048)  # wsidnet: of the stacked GCN
     m.readout = "mean"  # wsidnet: mean, flatten or max over the nodes
-    m.holistic = "project"  # F_h on a backbone without fully-connected layers: project or pool
+    m.holistic = "project"  # F_h on a backbone without fully-connected layers: project or pool;
+    # embedding: on any backbone what its ImageNet classifier reads, with no layer between
     m.head = "linear"  # wsidnet: linear or mlp (4096 → 2048 → K)
     m.kmax = 0.2  # wildcat: highest places that are averaged; below 1 a share, else their number
     m.kmin = 0.2  # wildcat: lowest places

@@ -40,7 +40,7 @@ CHOICES = {
     "edges": ("cross", "same", "none"),
     "self_loops": ("distance", "identity"),
     "readout": ("mean", "flatten", "max"),
-    "holistic": ("project", "pool"),
+    "holistic": ("project", "pool", "embedding"),
     "head": ("linear", "mlp"),
     "freeze": ("none", "statistics", "backbone"),
 }

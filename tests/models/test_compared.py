@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import cam, maps_demo, spn, wildcat
+from configs import cam, finetuned, maps_demo, spn, wildcat
 from jaxsent import models, pretrained
 from jaxsent.data.batches import eval_batches, train_batches
 from jaxsent.errors import UserError
@@ -72,7 +72,7 @@ def test_weights_of_the_backbone_enter(name):
         chex.assert_trees_all_equal(loaded["params"][part], variables["params"][part])
 
 
-@pytest.mark.parametrize("config", [cam, wildcat, spn], ids=LABELS)
+@pytest.mark.parametrize("config", [cam, wildcat, spn, finetuned])
 def test_configs_of_every_set(config):
     for name in SETS:
         c = config.get_config(name)

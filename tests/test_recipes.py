@@ -118,6 +118,7 @@ RECIPES = {
     # IV-B2: "also based on ResNet-101 with the same input size of 448 × 448 as our method"
     "cam": [*COMPARED, ("model.name", "cam", "IV-B2")],
     "spn": [*COMPARED, ("model.name", "spn", "IV-B2")],
+    "mil": [*COMPARED, ("model.name", "mil", "II-B"), ("model.bag", "max", "Oquab et al. 2015")],
     "finetuned": [
         *(row for row in COMPARED if row[0] not in OF_VGG),
         ("model.name", "classifier", 'IV-B2: "fine-tuned on the affective datasets"'),

@@ -96,6 +96,10 @@ def get_config() -> ConfigDict:
     loss.class_weight = 1.0
     loss.detect_weight = 0.1  # λ of WSIDNet Eq. 7; 1 in WSCNet
     loss.detect = "cross_entropy"  # or polarity: −log of the mass on the image's polarity
+    loss.distribution_weight = 0.0  # λ of Yang et al. 2017: (1 − λ) cross-entropy + λ KL from the
+    # distribution that the image's label stands for, a Gaussian on the wheel of emotions
+    loss.distribution_sigma = 0.45  # its width, in steps
+    loss.distribution_over = "polarity"  # over the emotions of the label's polarity, or the wheel
 
     c.eval = e = ConfigDict()
     e.batch_size = 64

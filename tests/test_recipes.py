@@ -119,6 +119,13 @@ RECIPES = {
     "cam": [*COMPARED, ("model.name", "cam", "IV-B2")],
     "spn": [*COMPARED, ("model.name", "spn", "IV-B2")],
     "mil": [*COMPARED, ("model.name", "mil", "II-B"), ("model.bag", "max", "Oquab et al. 2015")],
+    "distribution": [
+        *COMPARED,
+        ("model.name", "classifier", 'IV-B2: "the classification performance using ResNet"'),
+        ("model.holistic", "embedding", "ResNet-101 with another last layer"),
+        ("loss.distribution_weight", 0.8, "Yang et al.'s code, prototxt"),
+        ("loss.distribution_sigma", 0.45, "Yang et al.'s code, softmax_my_kl_loss_layer"),
+    ],
     "finetuned": [
         *(row for row in COMPARED if row[0] not in OF_VGG),
         ("model.name", "classifier", 'IV-B2: "fine-tuned on the affective datasets"'),

@@ -40,6 +40,7 @@ WSCNET_SETS = {
     "FI": "fi", "Flickr": "flickr_cc", "Instagram": "instagram", "Twitter I": "twitter1",
     "Twitter II": "twitter2", "EmotionROI": "emotionroi", "EMOd": "emod",
 }  # fmt: skip
+EMOTIONS = ("fi", "emotionroi")
 TEN_CROPS = ("ten_crop_accuracy", "accuracy")
 FOLDS = range(1, 6)
 
@@ -117,6 +118,8 @@ def _wscnet_2() -> Iterable[Cell]:
             "Fine-tuned AlexNet": _framework("finetuned", data, "alexnet"),
             "Fine-tuned VGG-16": _framework("finetuned", data, "vgg16"),
             "Fine-tuned Res101": _framework("cam", data),
+            # For the sets of several emotions: "transform the single label to a … distribution".
+            "Yang et al.": _framework("distribution", data) if data in EMOTIONS else (),
             "WILDCAT": _framework("wildcat", data),
             "SPN": _framework("spn", data),
             "WSCNet": folds(f"wscnet_{data}", subset, weights="resnet101"),

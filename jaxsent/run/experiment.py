@@ -51,6 +51,16 @@ class Experiment:
         """(C,) int32 polarity of each class of the detection branch."""
         return emotions.polarity(self.detect_classes)
 
+    @property
+    def distributions(self) -> np.ndarray | None:
+        """(K, K) what each label stands for as a distribution, None where none is learnt."""
+        loss = self.config.loss
+        if not loss.distribution_weight:
+            return None
+        return emotions.label_distributions(
+            self.classes, loss.distribution_sigma, loss.distribution_over
+        )
+
 
 def make(config, workdir: Path | None = None, training: bool = True) -> Experiment:
     """Finds or prepares the data and builds the network; `config` gets what follows from both.
@@ -83,10 +93,13 @@ def make(config, workdir: Path | None = None, training: bool = True) -> Experime
         )
     detect_classes = _detect_classes(config, names[config.data.detect_target])
     model = network(config.model)
-    return Experiment(
+    experiment = Experiment(
         config, builder, model, sharding.mesh(), classes, detect_classes,
         preprocessing._replace(size=config.data.image_size),
     )  # fmt: skip
+    if training:
+        _ = experiment.distributions  # says now, not after an hour, that classes are on no wheel
+    return experiment
 
 
 def class_count(config) -> int:
@@ -130,6 +143,7 @@ def check(config, training: bool = True) -> None:
         "data.class_target": ("label", "polarity"),
         "data.detect_target": ("label", "polarity"),
         "loss.detect": ("cross_entropy", "polarity"),
+        "loss.distribution_over": ("polarity", "wheel"),
         "init.scope": ("all", "backbone", "features", "detection"),
         "optim.schedule": ("step", "cosine", "constant"),
     }
@@ -140,6 +154,12 @@ def check(config, training: bool = True) -> None:
     if config.loss.detect == "polarity" and config.data.detect_target != "polarity":
         raise UserError("loss.detect=polarity needs data.detect_target=polarity.")
     _check_map(config)
+    share, sigma = config.loss.distribution_weight, config.loss.distribution_sigma
+    if not 0 <= share <= 1 or sigma <= 0:
+        raise UserError(
+            f"loss.distribution_weight={share}, loss.distribution_sigma={sigma}: expected a weight "
+            "of 0 to 1 and a width above 0."
+        )
     if config.eval.resize < config.data.image_size:
         raise UserError(
             f"eval.resize={config.eval.resize} is smaller than data.image_size="

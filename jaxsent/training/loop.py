@@ -90,10 +90,11 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
     config, mesh = task.config, task.mesh
     start = int(state.step)
     step_fn = jax.jit(
-        train_step(task.model, tx, factor, config, task.class_polarity, task.preprocessing),
+        train_step(task.model, tx, factor, config, task.class_polarity, task.preprocessing,
+                   task.distributions),
         donate_argnums=0,
         out_shardings=sharding.replicated(mesh),
-    )
+    )  # fmt: skip
     batches = train_batches(
         task.builder,
         config.data.train_split,

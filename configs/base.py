@@ -57,6 +57,8 @@ def get_config() -> ConfigDict:
     d.workers = 0  # processes that decode; 0: threads of this one
     d.keep = 1.0  # GiB of decoded photographs kept for the next epochs, over all workers
     d.train_split = "train"
+    d.subset = ""  # of it only the images of this file: names, a line each, or a predictions.csv,
+    # of which PCNN's rule removes those that the network there was in doubt of
     d.validation_split = ""  # picks the best checkpoint; empty: the last one counts
     d.test_split = "test"
     d.image_size = 224  # side of the network's input, in pixels; 0: as the weights were trained

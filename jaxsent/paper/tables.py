@@ -54,8 +54,8 @@ def folds(stem: str, subset: str = "", **options) -> tuple[Run, ...]:
 
 
 def _wsidnet(config: str, suffix: tuple[str, str]) -> tuple[Run, ...]:
-    """The runs of a cell of WSIDNet's tables: config is wsidnet, backbone, vgg16, gch, lch or
-    CONTROL."""
+    """The runs of a cell of WSIDNet's tables: config is wsidnet, backbone, vgg16, pcnn, gch,
+    lch or CONTROL."""
     name, subset = suffix
     if config in ("gch", "lch"):
         parts = [run.config.partition(":")[2] for run in folds(name, subset)]
@@ -73,6 +73,8 @@ def _wsidnet(config: str, suffix: tuple[str, str]) -> tuple[Run, ...]:
                          options=("model.holistic=embedding",))
             for run in folds(f"backbone_{name}", subset, weights="vgg16")
         )  # fmt: skip
+    if config == "pcnn":
+        return _pcnn(name, subset)
     if config == CONTROL:
         runs = folds(f"backbone_{name}", subset, weights="vgg16", needs=first)
         return tuple(
@@ -80,6 +82,22 @@ def _wsidnet(config: str, suffix: tuple[str, str]) -> tuple[Run, ...]:
             for run in runs
         )
     return folds(f"{config}_{name}", subset, weights="vgg16")
+
+
+def _pcnn(name: str, subset: str) -> tuple[Run, ...]:
+    """PCNN's runs: noisy Flickr, the part of it that this is sure of, then the set itself."""
+    noisy = Run("pcnn_flickr", "pcnn.py:flickr", weights="vgg16")
+    kept = noisy._replace(name="pcnn_flickr_kept", needs=noisy, sure=True)
+    if name == "flickr":
+        return (kept,)
+    run = Run(f"pcnn_{name}", f"pcnn.py:{name}", weights="vgg16", needs=kept)
+    if name not in ("twitter1", "twitter2"):
+        return (run,)
+    parts = [f"{subset}_fold{i}" if subset else f"fold{i}" for i in FOLDS]
+    return tuple(
+        run._replace(name=f"{run.name}_{part}", options=(f"data.name={name}/{part}",))
+        for part in parts
+    )
 
 
 def _wsidnet_table(number: str, title: str, rows: dict, configs: dict[str, str]) -> Table:
@@ -237,7 +255,8 @@ TABLES = {
     table.name: table
     for table in (
         _wsidnet_table("wsidnet1", "Polarity accuracy (WSIDNet, Table 1)", WSIDNET_1,
-                       {"WSIDNet": "wsidnet", "GCH": "gch", "LCH": "lch", "VGG-16": "vgg16"}),
+                       {"WSIDNet": "wsidnet", "GCH": "gch", "LCH": "lch", "VGG-16": "vgg16",
+                        "PCNN": "pcnn"}),
         _wsidnet_table("wsidnet2", "WSIDNet and its backbone alone (WSIDNet, Table 2)", WSIDNET_2,
                        {"WSIDNet": "wsidnet", "Backbone": "backbone",
                         "Backbone, features from FI": CONTROL}),

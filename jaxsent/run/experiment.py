@@ -12,7 +12,9 @@ from jax.sharding import Mesh
 import tfds_builders
 from jaxsent import emotions, models, pretrained
 from jaxsent.console import console
+from jaxsent.data import selection
 from jaxsent.data.batches import class_names, num_examples
+from jaxsent.data.records import source
 from jaxsent.errors import UserError
 from jaxsent.run import sharding
 from jaxsent.run.checkpoint import check_shapes, read_run
@@ -31,6 +33,7 @@ class Experiment:
       classes: names of the classification branch's classes, K of them.
       detect_classes: names of the detection branch's classes, C of them.
       preprocessing: what the weights expect of an image.
+      rows: places in the training split of the images that data.subset keeps, None for all.
     """
 
     config: Any
@@ -40,6 +43,14 @@ class Experiment:
     classes: tuple[str, ...]
     detect_classes: tuple[str, ...]
     preprocessing: pretrained.Preprocessing
+    rows: np.ndarray | None = None
+
+    @property
+    def train_count(self) -> int:
+        """How many images it trains on."""
+        if self.rows is not None:
+            return len(self.rows)
+        return num_examples(self.builder, self.config.data.train_split)
 
     @property
     def map_classes(self) -> tuple[str, ...]:
@@ -96,6 +107,7 @@ def make(config, workdir: Path | None = None, training: bool = True) -> Experime
     experiment = Experiment(
         config, builder, model, sharding.mesh(), classes, detect_classes,
         preprocessing._replace(size=config.data.image_size),
+        _kept(builder, config) if training else None,
     )  # fmt: skip
     if training:
         _ = experiment.distributions  # says now, not after an hour, that classes are on no wheel
@@ -211,6 +223,15 @@ def _prepared(config):
     return builder or prepare(*arguments, None, config.strict)
 
 
+def _kept(builder, config) -> np.ndarray | None:
+    """Places in the training split of what data.subset keeps."""
+    if not config.data.subset:
+        return None
+    path = Path(config.data.subset).expanduser()
+    names = selection.kept_names(path, config.seed)
+    return selection.positions(source(builder, config.data.train_split), names, path)
+
+
 def random_variables(experiment: Experiment) -> dict:
     """{"params", "batch_stats"} on all devices, drawn with the config's seed."""
     size = experiment.config.data.image_size
@@ -312,13 +333,15 @@ def _detect_classes(config, target_names) -> tuple[str, ...]:
 def described(experiment: Experiment) -> dict:
     """What config.json holds: the config with the preprocessing, the classes, and the data's size.
 
-    "prepared" has (examples, bytes) of each split, by which other data of the same name are known.
+    "prepared" has (examples, bytes) of each split, by which other data of the same name are known,
+    and how many are kept of the training split where some are left out.
     """
+    rows = experiment.rows
+    kept = {} if rows is None else {"kept": len(rows)}
     splits = experiment.builder.info.splits
     return experiment.config.to_dict() | {
         "input": experiment.preprocessing._asdict(),
         "labels": {"classes": experiment.classes, "emotions": experiment.detect_classes},
-        "prepared": {
-            name: (s.num_examples, int(s.num_bytes)) for name, s in sorted(splits.items())
-        },
+        "prepared": {name: (s.num_examples, int(s.num_bytes)) for name, s in sorted(splits.items())}
+        | kept,
     }

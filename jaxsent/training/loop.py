@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxsent.console import console
-from jaxsent.data.batches import num_examples, train_batches
+from jaxsent.data.batches import train_batches
 from jaxsent.errors import Diverged, UserError
 from jaxsent.evaluation import evaluate
 from jaxsent.run import changes, experiment, folder, history, sharding
@@ -51,7 +51,7 @@ def train(config, workdir: Path, accept_changes: bool = False) -> dict:
     folder.create(workdir)
     task = experiment.make(config, workdir)
     settings = experiment.described(task)
-    images = num_examples(task.builder, config.data.train_split)
+    images = task.train_count
     steps_per_epoch = images / config.train.batch_size
     total = config.train.steps or round(config.train.epochs * steps_per_epoch)
     factor = optim.schedule(config.optim, steps_per_epoch, total)
@@ -108,6 +108,7 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
         process_count=jax.process_count(),
         enlarging=task.preprocessing.interpolation,
         maps=(config.data.map,) if config.data.map else (),
+        rows=task.rows,
         **config.augment,
     )
     validate_every = max(round(config.train.validate_every * steps_per_epoch), 1)

@@ -13,7 +13,7 @@ def get_config() -> ConfigDict:
 
     c.model = m = ConfigDict()
     m.name = "wsidnet"  # wsidnet, wscnet, classifier (the plain backbone); maps by labels alone:
-    # cam, wildcat, spn; by true maps, see data.map: fcnel, casnet
+    # cam, wildcat, spn, mil; by true maps, see data.map: fcnel, casnet
     m.backbone = "vgg16"  # vgg16, alexnet, resnet18/34/50/101, efficientnet_lite0
     m.num_classes = config_dict.placeholder(int)  # K; unset: as many classes as the data has
     m.detect_classes = 8  # C, classes of the detection branch and nodes of the graph
@@ -29,11 +29,14 @@ def get_config() -> ConfigDict:
     m.self_loops = "distance"  # wsidnet: distance (1/dis_ii) or identity
     m.gcn_widths = (512, 2048)  # wsidnet: of the stacked GCN
     m.readout = "mean"  # wsidnet: mean, flatten or max over the nodes
-    m.holistic = "project"  # F_h on a backbone without fully-connected layers: project or pool
+    m.holistic = "project"  # F_h on a backbone without fully-connected layers: project or pool;
+    # embedding: on any backbone what its ImageNet classifier reads, with no layer between
     m.head = "linear"  # wsidnet: linear or mlp (4096 → 2048 → K)
     m.kmax = 0.2  # wildcat: highest places that are averaged; below 1 a share, else their number
     m.kmin = 0.2  # wildcat: lowest places
     m.alpha = 0.7  # wildcat: weight of the lowest
+    m.bag = "max"  # mil: how places make an image's score: max, lse or noisy_or
+    m.sharpness = 5.0  # mil: r of lse, from the mean (0) towards the maximum
 
     c.init = i = ConfigDict()
     i.weights = ""  # ImageNet weights: a .safetensors/.pth file, or efficientnet_lite0
@@ -54,6 +57,8 @@ def get_config() -> ConfigDict:
     d.workers = 0  # processes that decode; 0: threads of this one
     d.keep = 1.0  # GiB of decoded photographs kept for the next epochs, over all workers
     d.train_split = "train"
+    d.subset = ""  # of it only the images of this file: names, a line each, or a predictions.csv,
+    # of which PCNN's rule removes those that the network there was in doubt of
     d.validation_split = ""  # picks the best checkpoint; empty: the last one counts
     d.test_split = "test"
     d.image_size = 224  # side of the network's input, in pixels; 0: as the weights were trained
@@ -93,6 +98,10 @@ def get_config() -> ConfigDict:
     loss.class_weight = 1.0
     loss.detect_weight = 0.1  # λ of WSIDNet Eq. 7; 1 in WSCNet
     loss.detect = "cross_entropy"  # or polarity: −log of the mass on the image's polarity
+    loss.distribution_weight = 0.0  # λ of Yang et al. 2017: (1 − λ) cross-entropy + λ KL from the
+    # distribution that the image's label stands for, a Gaussian on the wheel of emotions
+    loss.distribution_sigma = 0.45  # its width, in steps
+    loss.distribution_over = "polarity"  # over the emotions of the label's polarity, or the wheel
 
     c.eval = e = ConfigDict()
     e.batch_size = 64

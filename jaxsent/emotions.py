@@ -5,6 +5,8 @@ Everything here is a small NumPy constant of the method: nothing is learned.
 
 import numpy as np
 
+from jaxsent.errors import UserError
+
 MIKELS = (
     "amusement", "anger", "awe", "contentment", "disgust", "excitement", "fear", "sadness",
 )  # fmt: skip
@@ -89,3 +91,27 @@ def normalize_adjacency(a: np.ndarray) -> np.ndarray:
     """(C, C) -> D^-½ A D^-½ with D the row sums of A (WSIDNet Eq. 4–5)."""
     scale = 1 / np.sqrt(a.sum(axis=-1))
     return (a * scale[:, None] * scale[None, :]).astype(np.float32)
+
+
+def label_distributions(classes, sigma: float, over: str = "polarity") -> np.ndarray:
+    """Names of K classes -> (K, K) float32: row c is the distribution that a label c stands for.
+
+    A Gaussian of the steps on the wheel of emotions, normalised (Yang, She & Sun, IJCAI 2017,
+    implication); with `over` "polarity" the emotions of the other polarity have no part (exclusion;
+    both and σ = 0.45 in the authors' code), with "wheel" all have.
+
+    Raises:
+      UserError: the classes are on no wheel.
+    """
+    wheels = {MIKELS: WHEEL, EMOTIONROI: EMOTIONROI_WHEEL}
+    if tuple(classes) not in wheels:
+        raise UserError(
+            f"loss.distribution_weight: {', '.join(classes)} are on no wheel of emotions; expected "
+            "Mikels' eight or EmotionROI's six (data.class_target=label), or a weight of 0."
+        )
+    steps = wheel_steps(classes, wheels[tuple(classes)])
+    density = np.exp(-(steps**2) / (2 * sigma**2))
+    if over == "polarity":
+        signs = polarity(classes)
+        density = density * (signs[:, None] == signs[None, :])
+    return (density / density.sum(1, keepdims=True)).astype(np.float32)

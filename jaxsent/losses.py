@@ -29,6 +29,11 @@ def polarity_loss(logits: Array, polarity: Array, class_polarity: Array) -> Arra
     return jax.nn.logsumexp(logits, axis=-1) - log_mass
 
 
+def distribution_loss(logits: Array, truth: Array) -> Array:
+    """(B, K), (B, K) distributions -> (B,): KL(truth ‖ softmax(logits)) (Yang et al. 2017)."""
+    return optax.kl_divergence(jax.nn.log_softmax(logits), truth)
+
+
 def map_loss(out: dict[str, Array], truth: Array) -> Array:
     """Distance of a network's map from the true one, at the network's resolution.
 
@@ -68,12 +73,16 @@ def joint_loss(
     detect_target: Array,
     class_polarity: Array,
     map_target: Array | None = None,
+    distributions: Array | None = None,
     *,
     class_weight: float,
     detect_weight: float,
     detect: str,
+    distribution_weight: float = 0.0,
 ) -> dict[str, Array]:
     """L = class_weight · L_class + detect_weight · L_detect, or L_map of a supervised network.
+
+    With λ = `distribution_weight` L_class is (1 − λ) · cross-entropy + λ · KL (Yang et al. 2017).
 
     Args:
       out: of the network; without "detect_logits" there is no second term, and without
@@ -82,15 +91,23 @@ def joint_loss(
       detect_target: (B,) labels of the detection branch, polarities for `detect` "polarity".
       class_polarity: (C,) for `detect` "polarity".
       map_target: (B, H, W) uint8, the true maps.
+      distributions: (K, K) of `emotions.label_distributions`, for `distribution_weight`.
 
     Returns:
-      {"loss", "class_loss", "detect_loss"} or {"loss", "map_loss"}, each (B,).
+      {"loss", "class_loss", "detect_loss", "distribution_loss"} as far as they are asked for, or
+      {"loss", "map_loss"}, each (B,).
     """
     if "class_logits" not in out:
         loss = map_loss(out, map_target)
         return {"map_loss": loss, "loss": loss}
     terms = {"class_loss": cross_entropy(out["class_logits"], class_target)}
-    total = class_weight * terms["class_loss"]
+    class_loss = terms["class_loss"]
+    if distribution_weight:
+        logits = out["class_logits"]
+        terms["distribution_loss"] = distribution_loss(logits, distributions[class_target])
+        share = distribution_weight
+        class_loss = (1 - share) * class_loss + share * terms["distribution_loss"]
+    total = class_weight * class_loss
     if "detect_logits" in out and detect_weight:
         logits = out["detect_logits"]
         if detect == "polarity":

@@ -1,12 +1,19 @@
 """The joint loss against its equations written out."""
 
+import json
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.test_util import check_grads
+from scipy.stats import entropy
 
 from jaxsent import emotions, losses
+from jaxsent.errors import UserError
+from jaxsent.run import experiment
+from tests import tiny
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(size=(5, 8)).astype(np.float32)
@@ -57,6 +64,85 @@ def test_joint_loss_weighs_its_terms(detect):
     np.testing.assert_allclose(terms["loss"], expected, rtol=1e-6)
     alone = losses.joint_loss({"class_logits": out["class_logits"]}, y, z, SIGNS, **kw)
     assert set(alone) == {"class_loss", "loss"}
+
+
+@pytest.mark.parametrize("over", ["polarity", "wheel"])
+@pytest.mark.parametrize("sigma", [0.45, 2.0])
+def test_label_distributions_by_hand(sigma, over):
+    """Steps counted on the wheel as it is drawn: fear, excitement, awe, contentment, …"""
+    ours = emotions.label_distributions(emotions.MIKELS, sigma, over)
+    positive = ["excitement", "awe", "contentment", "amusement"]
+    negative = ["anger", "disgust", "sadness", "fear"]
+    ring = positive + negative
+    for i, label in enumerate(emotions.MIKELS):
+        heights = {}
+        for name in emotions.MIKELS:
+            away = abs(ring.index(name) - ring.index(label))
+            same = (name in positive) == (label in positive)
+            heights[name] = math.exp(-(min(away, 8 - away) ** 2) / (2 * sigma**2))
+            heights[name] *= same or over == "wheel"
+        expected = [heights[name] / sum(heights.values()) for name in emotions.MIKELS]
+        np.testing.assert_allclose(ours[i], expected, rtol=1e-5)
+    six = emotions.label_distributions(emotions.EMOTIONROI, 0.45)
+    joy, surprise = (emotions.EMOTIONROI.index(name) for name in ("joy", "surprise"))
+    assert set(np.flatnonzero(six[joy])) == {joy, surprise}
+    with pytest.raises(UserError, match="negative, positive are on no wheel"):
+        emotions.label_distributions(emotions.POLARITY, 0.45)
+
+
+def test_distribution_loss_is_kl():
+    truth = RNG.dirichlet(np.ones(8), 5).astype(np.float32)
+    truth[:, 3] = 0  # as the other polarity has
+    truth /= truth.sum(1, keepdims=True)
+    expected = [entropy(row, p) for row, p in zip(truth, PROBABILITIES, strict=True)]
+    ours = losses.distribution_loss(jnp.asarray(LOGITS), jnp.asarray(truth))
+    np.testing.assert_allclose(ours, expected, rtol=1e-4)
+    gradient = jax.grad(lambda x: losses.distribution_loss(x, jnp.asarray(truth)).sum())(LOGITS)
+    np.testing.assert_allclose(gradient, PROBABILITIES - truth, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_cross_entropy_and_distribution_share_the_class_loss(share):
+    out = {"class_logits": jnp.asarray(LOGITS)}
+    table = emotions.label_distributions(emotions.MIKELS, 1.0)
+    kw = dict(class_weight=0.5, detect_weight=0.0, detect="cross_entropy")
+    terms = losses.joint_loss(
+        out, LABELS, LABELS, SIGNS, None, jnp.asarray(table), distribution_weight=share, **kw
+    )
+    kl = [entropy(table[y], p) for y, p in zip(LABELS, PROBABILITIES, strict=True)]
+    ce = [-np.log(PROBABILITIES[i, c]) for i, c in enumerate(LABELS)]
+    expected = 0.5 * ((1 - share) * np.array(ce) + share * np.array(kl))
+    np.testing.assert_allclose(terms["loss"], expected, rtol=1e-4)
+
+
+def test_a_network_learns_distributions(tiny_config, tmp_path):
+    tiny_config.model.name, tiny_config.loss.distribution_weight = "mil", 1.0
+    results = tiny.learnt(tiny_config, tmp_path)
+    assert results["accuracy_interval"][0] > 1 / 8
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    last = json.loads(lines[-1])
+    assert last["distribution_loss"] < last["class_loss"]  # which sharpness would turn round
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("distribution_weight", 1.5, "expected a weight of 0 to 1"),
+        ("distribution_over", "all", "expected polarity or wheel"),
+    ],
+)
+def test_distributions_that_cannot_be(key, value, message, tiny_config):
+    tiny_config.loss[key] = value
+    with pytest.raises(UserError, match=message):
+        experiment.make(tiny_config)
+
+
+def test_distributions_of_classes_on_no_wheel(tiny_config):
+    tiny_config.loss.distribution_weight = 0.5
+    tiny_config.data.class_target, tiny_config.model.num_classes = "polarity", 2
+    with pytest.raises(UserError, match="on no wheel of emotions"):
+        experiment.make(tiny_config)
+    experiment.make(tiny_config, training=False)
 
 
 def test_masked_mean():

@@ -105,6 +105,8 @@ BACKBONE = [row for row in WSIDNET if row[0] != "model.name"] + [
     ("init.checkpoint", "", "4.3: ImageNet alone"),
 ]
 COMPARED = [row for row in WSCNET if row[0] not in ("model.name", "model.maps_per_class")]
+OF_VGG = {"model.backbone": "vgg16", "data.image_size": 224, "augment.resize": 256,
+          "eval.resize": 256}  # fmt: skip
 RECIPES = {
     "wscnet_fi": WSCNET,
     **{f"wscnet_{name}": WSCNET for name in SETS},
@@ -116,6 +118,20 @@ RECIPES = {
     # IV-B2: "also based on ResNet-101 with the same input size of 448 × 448 as our method"
     "cam": [*COMPARED, ("model.name", "cam", "IV-B2")],
     "spn": [*COMPARED, ("model.name", "spn", "IV-B2")],
+    "mil": [*COMPARED, ("model.name", "mil", "II-B"), ("model.bag", "max", "Oquab et al. 2015")],
+    "distribution": [
+        *COMPARED,
+        ("model.name", "classifier", 'IV-B2: "the classification performance using ResNet"'),
+        ("model.holistic", "embedding", "ResNet-101 with another last layer"),
+        ("loss.distribution_weight", 0.8, "Yang et al.'s code, prototxt"),
+        ("loss.distribution_sigma", 0.45, "Yang et al.'s code, softmax_my_kl_loss_layer"),
+    ],
+    "finetuned": [
+        *(row for row in COMPARED if row[0] not in OF_VGG),
+        ("model.name", "classifier", 'IV-B2: "fine-tuned on the affective datasets"'),
+        ("model.holistic", "embedding", "VGG-16 with another last layer"),
+        *((key, value, "VGG-16's own; WSCNet does not tell") for key, value in OF_VGG.items()),
+    ],
     "wildcat": [
         *COMPARED,
         ("model.name", "wildcat", "IV-B2"),

@@ -17,7 +17,7 @@ import numpy as np
 
 from jaxsent.data import augment
 from jaxsent.data.elements import EvalElement, TrainElement
-from jaxsent.data.records import CachedSource, source
+from jaxsent.data.records import CachedSource, Part, source
 from jaxsent.errors import UserError
 
 MALLOPT = ((-3, 32 << 20), (-1, 256 << 20), (-2, 16 << 20))
@@ -56,6 +56,7 @@ def train_batches(
     keep=0.0,
     crop="resized",
     resize=256,
+    rows=None,
 ):
     """An endless iterator of this process's part of each shuffled, augmented batch.
 
@@ -69,7 +70,8 @@ def train_batches(
     Batches from `start_step` on equal those of an unbroken run; they do not depend on `workers`
     (processes that decode; 0: threads of this one), and all processes together yield the same
     augmented elements for any `process_count`. Close the iterator when `workers` > 0. Up to `keep`
-    GiB of decoded images stay in memory, over all workers, where later epochs find them.
+    GiB of decoded images stay in memory, over all workers, where later epochs find them. `rows`
+    are the places in the split of the images that count, None for all.
     """
     _local_batch(batch_size, process_count)
     if num_examples(builder, split) == 0:
@@ -79,9 +81,12 @@ def train_batches(
     _check_maps(builder, maps)
     _check_crop(crop, resize, image_size)
     cut = TrainElement(image_size, scale, ratio, flip, enlarging, maps, crop, resize)
-    rows = range(process_index, batch_size, process_count)
-    cached = CachedSource(source(builder, split), int(keep * 2**30) // max(workers, 1))
-    batches = _TrainBatches(cached, cut, seed, batch_size, rows)
+    examples = source(builder, split)
+    if rows is not None:
+        examples = Part(examples, rows)
+    cached = CachedSource(examples, int(keep * 2**30) // max(workers, 1))
+    own = range(process_index, batch_size, process_count)
+    batches = _TrainBatches(cached, cut, seed, batch_size, own)
     return _iterate(grain.MapDataset.source(batches)[start_step:], workers)
 
 

@@ -40,6 +40,20 @@ def _value(feature):
     return values[0] if len(values) == 1 else list(values)
 
 
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Some of a source's examples, by their places in it."""
+
+    source: Source
+    rows: Sequence[int]
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, i):
+        return self.source[int(self.rows[i])]
+
+
 class CachedSource:
     """A source whose examples are kept once read, with the decoded `pixels` of their images.
 
@@ -47,7 +61,7 @@ class CachedSource:
     up for another, as a shuffled epoch asks for all of them equally often.
     """
 
-    def __init__(self, source: Source, room: int):
+    def __init__(self, source: Source | Part, room: int):
         self.source, self.room = source, room
         self.examples = {}
 

@@ -28,6 +28,7 @@ NETWORKS = {
     "cam": ("cam:CAM", "resnet101"),
     "wildcat": ("wildcat:Wildcat", "resnet101"),
     "spn": ("spn:SPN", "resnet101"),
+    "mil": ("mil:MIL", "resnet101"),
     "fcnel": ("fcnel:FCNEL", "vgg16"),
     "casnet": ("casnet:CASNet", "vgg16"),
 }
@@ -40,8 +41,9 @@ CHOICES = {
     "edges": ("cross", "same", "none"),
     "self_loops": ("distance", "identity"),
     "readout": ("mean", "flatten", "max"),
-    "holistic": ("project", "pool"),
+    "holistic": ("project", "pool", "embedding"),
     "head": ("linear", "mlp"),
+    "bag": ("max", "lse", "noisy_or"),
     "freeze": ("none", "statistics", "backbone"),
 }
 

@@ -1,4 +1,4 @@
-"""The plain backbone, fine-tuned: the ablation pair of WSIDNet (Table 2, "Backbone")."""
+"""The plain backbone, fine-tuned: WSIDNet's ablation pair, and the papers' fine-tuned networks."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -14,7 +14,9 @@ class Classifier(Network):
     """F_h → Dense(K).
 
     Attributes:
-      holistic: "project" or "pool", as in WSIDNet.
+      holistic: "project" or "pool", as in WSIDNet (Table 2, "Backbone"); "embedding" is the
+        ImageNet network with another last layer, 4096 → K on VGG and AlexNet, 2048 → K on
+        ResNet-101 (WSCNet IV-B2, "fine-tuned").
     """
 
     holistic: str = "project"
@@ -41,6 +43,7 @@ class Classifier(Network):
             for flax_name, torch_name in inner.items()
             if flax_name != last
         }
-        if self.holistic == "pool" and not self.backbone.FULLY_CONNECTED:
+        plain = "embedding" if self.backbone.FULLY_CONNECTED else "pool"
+        if self.holistic in (plain, "embedding"):
             return names | {"classifier": inner[last]}
         return names | {"projection/fc": inner[last], "classifier": "head"}

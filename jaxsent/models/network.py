@@ -106,7 +106,8 @@ class Holistic(nn.Module):
     """F_h of WSIDNet: the backbone's embedding and a fully-connected layer to 2048.
 
     On VGG and AlexNet the layer stands in place of 4096 → 1000. Backbones without
-    fully-connected layers get a Dense layer with ReLU, or none with ``kind="pool"``.
+    fully-connected layers get a Dense layer with ReLU, or none with ``kind="pool"``. With
+    ``kind="embedding"`` no backbone gets a layer: F_h is what its ImageNet classifier reads.
     """
 
     kind: str
@@ -117,7 +118,7 @@ class Holistic(nn.Module):
     @nn.compact
     def __call__(self, embedding: Array) -> Array:
         """(B, m) -> (B, 2048), or (B, m) where there is no projection; float32."""
-        if self.kind == "pool" and not self.fully_connected:
+        if self.kind == "embedding" or (self.kind == "pool" and not self.fully_connected):
             return embedding
         init = NEW if self.fully_connected else nn.initializers.lecun_normal()
         x = nn.Dense(self.width, dtype=self.dtype, kernel_init=init, name="fc")(embedding)

@@ -26,7 +26,8 @@ class WSIDNet(Network):
       edges, self_loops: the sentiment graph (Eq. 3), see `emotions.sentiment_graph`.
       gcn_widths: widths of the stacked GCN (Eq. 4).
       readout: "mean", "flatten" or "max" over the nodes.
-      holistic: "project" or "pool", for backbones without fully-connected layers.
+      holistic: "project" or "pool", for backbones without fully-connected layers; "embedding": no
+        layer behind those of any backbone.
       head: "linear", or "mlp" with a hidden layer of 2048.
     """
 

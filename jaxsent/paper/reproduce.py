@@ -31,7 +31,8 @@ NOTHING = Sources()
 
 
 class Step(NamedTuple):
-    """A run to make, or one to evaluate again because it lacks a number."""
+    """A run to make (mode "train"), to evaluate again because it lacks a number ("eval"), or to ask
+    for its predictions of what it was trained on ("predict"), by which another is trained."""
 
     run: Run
     mode: str
@@ -43,13 +44,24 @@ def missing(table: Table, runs: Path) -> list[Step]:
     for one in fill(table, runs):
         for run in one.missing:
             trained = results(runs, run._replace(tested_on="")) is not None
-            if run.needs and not trained and results(runs, run.needs) is None:
-                steps[Step(run.needs, "train")] = None
             if not trained:
-                steps[Step(run, "train")] = None
+                _train(run, runs, steps)
             if trained or run.tested_on:
                 steps[Step(run, "eval")] = None
     return list(steps)
+
+
+def _train(run: Run, runs: Path, steps: dict[Step, None]) -> None:
+    """Adds a run behind those that it starts from."""
+    if run.needs and results(runs, run.needs) is None:
+        _train(run.needs, runs, steps)
+    if run.sure and not _predictions(run, runs).is_file():
+        steps[Step(run.needs, "predict")] = None
+    steps[Step(run, "train")] = None
+
+
+def _predictions(run: Run, runs: Path) -> Path:
+    return runs / run.needs.name / "report" / "train" / "predictions.csv"
 
 
 def command(step: Step, sources: Sources = NOTHING) -> list[str]:
@@ -58,6 +70,9 @@ def command(step: Step, sources: Sources = NOTHING) -> list[str]:
     workdir = ["--workdir", str(sources.runs / run.name)]
     if run.histograms:
         return _histograms(run, sources, workdir)
+    if step.mode == "predict":
+        arguments = _evaluation(run._replace(tested_on=""), sources)
+        return [*arguments[:3], "--split", "train", *arguments[3:]]
     if step.mode == "eval":
         return _evaluation(run, sources)
     arguments = ["jaxsent", "train", run.config.replace(".py", ""), *workdir]
@@ -67,6 +82,8 @@ def command(step: Step, sources: Sources = NOTHING) -> list[str]:
         arguments.append(f"--config.init.weights={weights}")
     if run.needs:
         arguments.append(f"--config.init.checkpoint={sources.runs / run.needs.name}")
+    if run.sure:
+        arguments.append(f"--config.data.subset={_predictions(run, sources.runs)}")
     if run.data in sources.data:
         arguments.append(f"--config.data.source={sources.data[run.data]}")
     return arguments + [f"--config.{option}" for option in sources.options]

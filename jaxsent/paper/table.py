@@ -21,6 +21,7 @@ class Run(NamedTuple):
       weights: the backbone whose ImageNet weights it starts from, "" for what the config says.
       needs: a run that it starts from.
       histograms: gch or lch, with an SVM instead of a network.
+      sure: it trains on the part of its set that `needs` is sure of (PCNN).
       tested_on: another set than that of the config, "" for its own test split.
     """
 
@@ -31,6 +32,7 @@ class Run(NamedTuple):
     needs: "Run | None" = None
     histograms: str = ""
     tested_on: str = ""
+    sure: bool = False
 
     @property
     def data(self) -> str:

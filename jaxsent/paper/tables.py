@@ -40,6 +40,7 @@ WSCNET_SETS = {
     "FI": "fi", "Flickr": "flickr_cc", "Instagram": "instagram", "Twitter I": "twitter1",
     "Twitter II": "twitter2", "EmotionROI": "emotionroi", "EMOd": "emod",
 }  # fmt: skip
+EMOTIONS = ("fi", "emotionroi")
 TEN_CROPS = ("ten_crop_accuracy", "accuracy")
 FOLDS = range(1, 6)
 
@@ -53,7 +54,8 @@ def folds(stem: str, subset: str = "", **options) -> tuple[Run, ...]:
 
 
 def _wsidnet(config: str, suffix: tuple[str, str]) -> tuple[Run, ...]:
-    """The runs of a cell of WSIDNet's tables: config is wsidnet, backbone, gch, lch or CONTROL."""
+    """The runs of a cell of WSIDNet's tables: config is wsidnet, backbone, vgg16, pcnn, gch,
+    lch or CONTROL."""
     name, subset = suffix
     if config in ("gch", "lch"):
         parts = [run.config.partition(":")[2] for run in folds(name, subset)]
@@ -65,6 +67,14 @@ def _wsidnet(config: str, suffix: tuple[str, str]) -> tuple[Run, ...]:
     first = Run("wsidnet_fi", "wsidnet_fi.py", weights="vgg16")
     if config == "wsidnet" and name != "fi":
         return folds(f"wsidnet_{name}", subset, weights="vgg16", needs=first)
+    if config == "vgg16":  # the backbone's recipe, without a layer between fc7 and the last
+        return tuple(
+            run._replace(name=run.name.replace("backbone", "vgg16"),
+                         options=("model.holistic=embedding",))
+            for run in folds(f"backbone_{name}", subset, weights="vgg16")
+        )  # fmt: skip
+    if config == "pcnn":
+        return _pcnn(name, subset)
     if config == CONTROL:
         runs = folds(f"backbone_{name}", subset, weights="vgg16", needs=first)
         return tuple(
@@ -72,6 +82,22 @@ def _wsidnet(config: str, suffix: tuple[str, str]) -> tuple[Run, ...]:
             for run in runs
         )
     return folds(f"{config}_{name}", subset, weights="vgg16")
+
+
+def _pcnn(name: str, subset: str) -> tuple[Run, ...]:
+    """PCNN's runs: noisy Flickr, the part of it that this is sure of, then the set itself."""
+    noisy = Run("pcnn_flickr", "pcnn.py:flickr", weights="vgg16")
+    kept = noisy._replace(name="pcnn_flickr_kept", needs=noisy, sure=True)
+    if name == "flickr":
+        return (kept,)
+    run = Run(f"pcnn_{name}", f"pcnn.py:{name}", weights="vgg16", needs=kept)
+    if name not in ("twitter1", "twitter2"):
+        return (run,)
+    parts = [f"{subset}_fold{i}" if subset else f"fold{i}" for i in FOLDS]
+    return tuple(
+        run._replace(name=f"{run.name}_{part}", options=(f"data.name={name}/{part}",))
+        for part in parts
+    )
 
 
 def _wsidnet_table(number: str, title: str, rows: dict, configs: dict[str, str]) -> Table:
@@ -84,23 +110,34 @@ def _wsidnet_table(number: str, title: str, rows: dict, configs: dict[str, str])
     return Table(number, title, tuple(cells))
 
 
-def _framework(name: str, data: str) -> tuple[Run, ...]:
-    """A weakly supervised framework's runs on one of WSCNet's sets, five where it has folds."""
+def _framework(name: str, data: str, backbone: str = "") -> tuple[Run, ...]:
+    """The runs of a config whose parts are WSCNet's sets on one of them, five where it has folds.
+
+    With `backbone` that one instead of the config's.
+    """
     run = Run(f"{name}_{data}", f"{name}.py:{data}", weights="resnet101")
+    if backbone:
+        run = run._replace(name=f"{name}_{backbone}_{data}", weights=backbone,
+                           options=(f"model.backbone={backbone}",))  # fmt: skip
     if data not in ("twitter1", "twitter2"):
         return (run,)
     parts = [f"agree3_fold{i}" if data == "twitter1" else f"fold{i}" for i in FOLDS]
     return tuple(
-        run._replace(name=f"{run.name}_{part}", options=(f"data.name={data}/{part}",))
+        run._replace(name=f"{run.name}_{part}",
+                     options=(*run.options, f"data.name={data}/{part}"))
         for part in parts
-    )
+    )  # fmt: skip
 
 
 def _wscnet_2() -> Iterable[Cell]:
     for column, data in WSCNET_SETS.items():
         subset = "agree3" if data == "twitter1" else ""
         rows = {
+            "Fine-tuned AlexNet": _framework("finetuned", data, "alexnet"),
+            "Fine-tuned VGG-16": _framework("finetuned", data, "vgg16"),
             "Fine-tuned Res101": _framework("cam", data),
+            # For the sets of several emotions: "transform the single label to a … distribution".
+            "Yang et al.": _framework("distribution", data) if data in EMOTIONS else (),
             "WILDCAT": _framework("wildcat", data),
             "SPN": _framework("spn", data),
             "WSCNet": folds(f"wscnet_{data}", subset, weights="resnet101"),
@@ -218,7 +255,8 @@ TABLES = {
     table.name: table
     for table in (
         _wsidnet_table("wsidnet1", "Polarity accuracy (WSIDNet, Table 1)", WSIDNET_1,
-                       {"WSIDNet": "wsidnet", "GCH": "gch", "LCH": "lch"}),
+                       {"WSIDNet": "wsidnet", "GCH": "gch", "LCH": "lch", "VGG-16": "vgg16",
+                        "PCNN": "pcnn"}),
         _wsidnet_table("wsidnet2", "WSIDNet and its backbone alone (WSIDNet, Table 2)", WSIDNET_2,
                        {"WSIDNet": "wsidnet", "Backbone": "backbone",
                         "Backbone, features from FI": CONTROL}),

@@ -10,6 +10,7 @@ NETWORKS = {
     "cam": "CAM",
     "wildcat": "WILDCAT",
     "spn": "SPN",
+    "mil": "MIL",
     "fcnel": "FCNEL",
     "casnet": "CASNet",
     "gch": "A global colour histogram",

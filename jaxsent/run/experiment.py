@@ -12,7 +12,9 @@ from jax.sharding import Mesh
 import tfds_builders
 from jaxsent import emotions, models, pretrained
 from jaxsent.console import console
+from jaxsent.data import selection
 from jaxsent.data.batches import class_names, num_examples
+from jaxsent.data.records import source
 from jaxsent.errors import UserError
 from jaxsent.metrics.detection import ORDERS
 from jaxsent.run import sharding
@@ -32,6 +34,7 @@ class Experiment:
       classes: names of the classification branch's classes, K of them.
       detect_classes: names of the detection branch's classes, C of them.
       preprocessing: what the weights expect of an image.
+      rows: places in the training split of the images that data.subset keeps, None for all.
     """
 
     config: Any
@@ -41,6 +44,14 @@ class Experiment:
     classes: tuple[str, ...]
     detect_classes: tuple[str, ...]
     preprocessing: pretrained.Preprocessing
+    rows: np.ndarray | None = None
+
+    @property
+    def train_count(self) -> int:
+        """How many images it trains on."""
+        if self.rows is not None:
+            return len(self.rows)
+        return num_examples(self.builder, self.config.data.train_split)
 
     @property
     def map_classes(self) -> tuple[str, ...]:
@@ -51,6 +62,16 @@ class Experiment:
     def class_polarity(self) -> np.ndarray:
         """(C,) int32 polarity of each class of the detection branch."""
         return emotions.polarity(self.detect_classes)
+
+    @property
+    def distributions(self) -> np.ndarray | None:
+        """(K, K) what each label stands for as a distribution, None where none is learnt."""
+        loss = self.config.loss
+        if not loss.distribution_weight:
+            return None
+        return emotions.label_distributions(
+            self.classes, loss.distribution_sigma, loss.distribution_over
+        )
 
 
 def make(config, workdir: Path | None = None, training: bool = True) -> Experiment:
@@ -84,10 +105,14 @@ def make(config, workdir: Path | None = None, training: bool = True) -> Experime
         )
     detect_classes = _detect_classes(config, names[config.data.detect_target])
     model = network(config.model)
-    return Experiment(
+    experiment = Experiment(
         config, builder, model, sharding.mesh(), classes, detect_classes,
         preprocessing._replace(size=config.data.image_size),
+        _kept(builder, config) if training else None,
     )  # fmt: skip
+    if training:
+        _ = experiment.distributions  # says now, not after an hour, that classes are on no wheel
+    return experiment
 
 
 def class_count(config) -> int:
@@ -131,6 +156,7 @@ def check(config, training: bool = True) -> None:
         "data.class_target": ("label", "polarity"),
         "data.detect_target": ("label", "polarity"),
         "loss.detect": ("cross_entropy", "polarity"),
+        "loss.distribution_over": ("polarity", "wheel"),
         "init.scope": ("all", "backbone", "features", "detection"),
         "optim.schedule": ("step", "cosine", "constant"),
         "eval.cases": ORDERS,
@@ -142,6 +168,12 @@ def check(config, training: bool = True) -> None:
     if config.loss.detect == "polarity" and config.data.detect_target != "polarity":
         raise UserError("loss.detect=polarity needs data.detect_target=polarity.")
     _check_map(config)
+    share, sigma = config.loss.distribution_weight, config.loss.distribution_sigma
+    if not 0 <= share <= 1 or sigma <= 0:
+        raise UserError(
+            f"loss.distribution_weight={share}, loss.distribution_sigma={sigma}: expected a weight "
+            "of 0 to 1 and a width above 0."
+        )
     if config.eval.resize < config.data.image_size:
         raise UserError(
             f"eval.resize={config.eval.resize} is smaller than data.image_size="
@@ -191,6 +223,15 @@ def _prepared(config):
     builder = prepare(*arguments, source, config.strict) if jax.process_index() == 0 else None
     multihost_utils.sync_global_devices("data prepared")
     return builder or prepare(*arguments, None, config.strict)
+
+
+def _kept(builder, config) -> np.ndarray | None:
+    """Places in the training split of what data.subset keeps."""
+    if not config.data.subset:
+        return None
+    path = Path(config.data.subset).expanduser()
+    names = selection.kept_names(path, config.seed)
+    return selection.positions(source(builder, config.data.train_split), names, path)
 
 
 def random_variables(experiment: Experiment) -> dict:
@@ -293,13 +334,15 @@ def _detect_classes(config, target_names) -> tuple[str, ...]:
 def described(experiment: Experiment) -> dict:
     """What config.json holds: the config with the preprocessing, the classes, and the data's size.
 
-    "prepared" has (examples, bytes) of each split, by which other data of the same name are known.
+    "prepared" has (examples, bytes) of each split, by which other data of the same name are known,
+    and how many are kept of the training split where some are left out.
     """
+    rows = experiment.rows
+    kept = {} if rows is None else {"kept": len(rows)}
     splits = experiment.builder.info.splits
     return experiment.config.to_dict() | {
         "input": experiment.preprocessing._asdict(),
         "labels": {"classes": experiment.classes, "emotions": experiment.detect_classes},
-        "prepared": {
-            name: (s.num_examples, int(s.num_bytes)) for name, s in sorted(splits.items())
-        },
+        "prepared": {name: (s.num_examples, int(s.num_bytes)) for name, s in sorted(splits.items())}
+        | kept,
     }

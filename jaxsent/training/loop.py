@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxsent.console import console
-from jaxsent.data.batches import num_examples, train_batches
+from jaxsent.data.batches import train_batches
 from jaxsent.errors import Diverged, UserError
 from jaxsent.evaluation import evaluate
 from jaxsent.run import changes, experiment, folder, history, sharding
@@ -51,7 +51,7 @@ def train(config, workdir: Path, accept_changes: bool = False) -> dict:
     folder.create(workdir)
     task = experiment.make(config, workdir)
     settings = experiment.described(task)
-    images = num_examples(task.builder, config.data.train_split)
+    images = task.train_count
     steps_per_epoch = images / config.train.batch_size
     total = config.train.steps or round(config.train.epochs * steps_per_epoch)
     factor = optim.schedule(config.optim, steps_per_epoch, total)
@@ -90,10 +90,11 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
     config, mesh = task.config, task.mesh
     start = int(state.step)
     step_fn = jax.jit(
-        train_step(task.model, tx, factor, config, task.class_polarity, task.preprocessing),
+        train_step(task.model, tx, factor, config, task.class_polarity, task.preprocessing,
+                   task.distributions),
         donate_argnums=0,
         out_shardings=sharding.replicated(mesh),
-    )
+    )  # fmt: skip
     batches = train_batches(
         task.builder,
         config.data.train_split,
@@ -107,6 +108,7 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
         process_count=jax.process_count(),
         enlarging=task.preprocessing.interpolation,
         maps=(config.data.map,) if config.data.map else (),
+        rows=task.rows,
         **config.augment,
     )
     validate_every = max(round(config.train.validate_every * steps_per_epoch), 1)

@@ -11,7 +11,11 @@ from jaxsent.run.state import TrainState
 Array = jax.Array
 
 
-def train_step(model, tx, factor, config, class_polarity, preprocessing):
+TERMS = ("class_weight", "detect_weight", "detect", "distribution_weight")
+"""Keys of `config.loss` that weigh its terms."""
+
+
+def train_step(model, tx, factor, config, class_polarity, preprocessing, distributions=None):
     """Makes `step(state, batch) -> (state, metrics)`, to be jitted.
 
     Args:
@@ -21,6 +25,7 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing):
       config: the whole config.
       class_polarity: (C,) polarities of the detection branch's classes.
       preprocessing: mean and std that the weights expect.
+      distributions: (K, K) of emotions.label_distributions, for `loss.distribution_weight`.
 
     The batch holds `image` (B, S, S, 3) uint8, `label` and `polarity` (B,) int32, `mask` (B,) and,
     for a supervised network, the map (B, S, S) uint8 that `data.map` names.
@@ -28,7 +33,8 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing):
     A parts, each a forward and backward pass with its own batch-norm statistics, and the gradients
     are averaged.
     """
-    weights = dict(config.loss)
+    weights = {name: config.loss[name] for name in TERMS}
+    distributions = None if distributions is None else jnp.asarray(distributions)
     micro_batches = config.train.accumulate
 
     def loss(params, batch_stats, batch, key):
@@ -40,7 +46,9 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing):
         truth = batch[config.data.class_target]
         detect_truth = batch[config.data.detect_target]
         true_map = batch.get(config.data.map)
-        terms = joint_loss(out, truth, detect_truth, class_polarity, true_map, **weights)
+        terms = joint_loss(
+            out, truth, detect_truth, class_polarity, true_map, distributions, **weights
+        )
         if "class_logits" in out:
             terms["accuracy"] = (out["class_logits"].argmax(-1) == truth).astype(jnp.float32)
         metrics = {name: masked_mean(values, batch["mask"]) for name, values in terms.items()}

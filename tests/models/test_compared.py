@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import cam, maps_demo, spn, wildcat
+from configs import cam, finetuned, maps_demo, mil, spn, wildcat
 from jaxsent import models, pretrained
 from jaxsent.data.batches import eval_batches, train_batches
 from jaxsent.errors import UserError
@@ -18,7 +18,7 @@ from jaxsent.training import loop, optim
 from jaxsent.training.step import train_step
 from tests.models import heads
 
-LABELS, MAPS = ("cam", "wildcat", "spn"), models.SUPERVISED
+LABELS, MAPS = ("cam", "wildcat", "spn", "mil"), models.SUPERVISED
 SETS = ("fi", "flickr_cc", "instagram", "twitter1", "twitter2", "emotionroi", "emod")
 
 
@@ -48,8 +48,8 @@ def test_a_frozen_backbone_is_read_alike(name):
 
 
 @pytest.mark.parametrize(("name", "backbone"), [
-    ("cam", "vgg16"), ("wildcat", "resnet18"), ("spn", "vgg16"), ("fcnel", "resnet18"),
-    ("casnet", "alexnet"),
+    ("cam", "vgg16"), ("wildcat", "resnet18"), ("spn", "vgg16"), ("mil", "resnet18"),
+    ("fcnel", "resnet18"), ("casnet", "alexnet"),
 ])  # fmt: skip
 def test_to_torch_and_back(name, backbone):
     model, variables = heads.made(name, backbone)
@@ -72,7 +72,7 @@ def test_weights_of_the_backbone_enter(name):
         chex.assert_trees_all_equal(loaded["params"][part], variables["params"][part])
 
 
-@pytest.mark.parametrize("config", [cam, wildcat, spn], ids=LABELS)
+@pytest.mark.parametrize("config", [cam, wildcat, spn, mil, finetuned])
 def test_configs_of_every_set(config):
     for name in SETS:
         c = config.get_config(name)

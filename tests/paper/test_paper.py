@@ -234,6 +234,27 @@ def test_a_run_tested_on_another_set(tmp_path):
     assert fill_cell(cell, tmp_path).value == 0.5
 
 
+def test_pcnn_asks_for_predictions_before_it_goes_on(tmp_path):
+    cell = next(c for c in TABLES["wsidnet1"].cells if (c.row, c.column) == ("PCNN", "FI"))
+    table = Table("t", "A table", (cell,))
+    steps = missing(table, tmp_path)
+    assert [(step.run.name, step.mode) for step in steps] == [
+        ("pcnn_flickr", "train"), ("pcnn_flickr", "predict"), ("pcnn_flickr_kept", "train"),
+        ("pcnn_fi", "train"),
+    ]  # fmt: skip
+    sources = Sources(tmp_path, {"flickr": "F"})
+    folder = tmp_path / "pcnn_flickr"
+    assert command(steps[1], sources) == [
+        "jaxsent", "eval", str(folder), "--split", "train", "--config.data.source=F",
+    ]  # fmt: skip
+    predictions = folder / "report" / "train" / "predictions.csv"
+    assert f"--config.data.subset={predictions}" in command(steps[2], sources)
+    predictions.parent.mkdir(parents=True)
+    predictions.touch()
+    finish(tmp_path, "pcnn_flickr", accuracy=0.5)
+    assert [s.run.name for s in missing(table, tmp_path)] == ["pcnn_flickr_kept", "pcnn_fi"]
+
+
 def test_weights_that_are_not_named(table, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     with pytest.raises(UserError, match="--weights vgg16=FILE"):

@@ -17,12 +17,6 @@ import numpy as np
 from jaxsent.errors import UserError
 
 SUFFIXES = (".npz", ".parquet", ".csv")
-WIDTHS = {"sentibank": 1200, "deepsentibank": 2089}
-"""Detectors whose outputs are a file: how many adjective noun pairs each tells.
-
-SentiBank: Borth et al., "Large-scale visual sentiment ontology and detectors using adjective noun
-pairs", ACM Multimedia 2013. DeepSentiBank: Chen et al., arXiv:1410.8586.
-"""
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".avif")
 FEW = 3  # names that a message lists
 

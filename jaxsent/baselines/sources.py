@@ -13,6 +13,7 @@ from jaxsent.data import records
 from jaxsent.data.batches import num_examples
 from jaxsent.errors import UserError
 from jaxsent.models import BACKBONES
+from jaxsent.paper.table import DETECTORS
 
 
 class Source(NamedTuple):
@@ -28,13 +29,9 @@ class Source(NamedTuple):
 
 
 def name_of(source: str) -> str:
-    """What a run with these features is called: gch, vgg16, wscnet_fi_svm (of a run's folder)."""
-    head, _, path = source.partition("=")
-    if path or source in svm.FEATURES:
-        return head
-    if Path(source).suffix in feature_file.SUFFIXES:
-        return Path(source).stem
-    return f"{Path(source).name}_svm" if Path(source).is_dir() else Path(source).name
+    """What a network's features are called: imagenet_vgg16, or wscnet_fi_svm of a run's folder."""
+    backbone = source.partition("=")[0]
+    return f"imagenet_{backbone}" if backbone in BACKBONES else f"{Path(source).resolve().name}_svm"
 
 
 def open_source(source: str, builder, data: str, branch: str = "both") -> Source:
@@ -53,10 +50,10 @@ def open_source(source: str, builder, data: str, branch: str = "both") -> Source
     name, _, path = source.partition("=")
     if source in svm.FEATURES:
         return Source(source, source)
-    if name in feature_file.WIDTHS:
+    if name in DETECTORS:
         if not path:
             raise UserError(
-                f"{name}: say where its {feature_file.WIDTHS[name]:,} numbers an image are: "
+                f"{name}: say where its {DETECTORS[name]:,} numbers an image are: "
                 f"{name}=FILE, of {', '.join(feature_file.SUFFIXES)} (docs/baselines.md)."
             )
         return Source(name, _of_detector(name, Path(path).expanduser(), builder, data))
@@ -66,7 +63,7 @@ def open_source(source: str, builder, data: str, branch: str = "both") -> Source
     if not path and name not in BACKBONES and not file.is_dir():
         raise UserError(
             f"There are no features {source!r}; expected {', '.join(svm.FEATURES)}, "
-            f"{', '.join(f'{detector}=FILE' for detector in feature_file.WIDTHS)}, a file of "
+            f"{', '.join(f'{detector}=FILE' for detector in DETECTORS)}, a file of "
             f"features ({', '.join(feature_file.SUFFIXES)}), a run's folder, or BACKBONE=FILE."
         )
     extractor = network_features.open_model(source, branch)
@@ -74,7 +71,7 @@ def open_source(source: str, builder, data: str, branch: str = "both") -> Source
 
 
 def _of_detector(name: str, path: Path, builder, data: str):
-    width = feature_file.WIDTHS[name]
+    width = DETECTORS[name]
     if name == "deepsentibank" and path.is_file() and _is_network(path):
         return _of_network(caffenet.open_weights(path, width), builder)
     return _of_file(feature_file.locate(path, data), width, builder)

@@ -97,7 +97,7 @@ def test_imagenet_features_tell_emotions(prepared, tmp_path, monkeypatch, capsys
         monkeypatch, capsys, "baseline", "efficientnet_lite0", "emoji_scenes/tiny", *options
     )
     results = json.loads((tmp_path / "report" / "results.json").read_text())
-    assert status == 0 and results["model"] == "efficientnet_lite0"
+    assert status == 0 and results["model"] == "imagenet_efficientnet_lite0"
     assert results["accuracy"] > 0.3  # of eight classes, 4 images each
 
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "serve": "open a page to drop photographs on",
     "data": "prepare data sets and look at them",
     "baseline": "measure what features and an SVM tell",
+    "features": "write what a network sees in every image of a set",
     "tables": "print the papers' tables with the numbers of your runs",
     "reproduce": "make the runs that a table lacks",
     "compare": "put runs side by side",

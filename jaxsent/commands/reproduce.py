@@ -20,6 +20,10 @@ def add(parser) -> None:
         help="ImageNet weights, such as vgg16=hf:timm/vgg16.tv_in1k",
     )  # fmt: skip
     parser.add_argument(
+        "--features", action="append", default=[], metavar="DETECTOR=FILE",
+        help="a detector's outputs, such as sentibank=FILE, or a folder with SET.npz in it",
+    )  # fmt: skip
+    parser.add_argument(
         "--config", action="append", default=[], metavar="KEY=VALUE",
         help="a config key for every run, such as data.dir=FOLDER",
     )  # fmt: skip
@@ -35,7 +39,7 @@ def run(options) -> int:
     table = chosen(options.table)
     sources = Sources(
         options.runs, _pairs("--source", options.source), _pairs("--weights", options.weights),
-        tuple(options.config),
+        tuple(options.config), _pairs("--features", options.features),
     )  # fmt: skip
     if options.dry_run:
         for step in missing(table, options.runs):

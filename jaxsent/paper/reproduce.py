@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from jaxsent.errors import UserError
 from jaxsent.paper.fill import fill, results
-from jaxsent.paper.table import Run, Table
+from jaxsent.paper.table import DETECTORS, Run, Table
 
 
 class Sources(NamedTuple):
@@ -18,6 +18,7 @@ class Sources(NamedTuple):
       runs: folder of the runs.
       data: {set: folder as its authors ship it}; none for a set that is prepared.
       weights: {backbone: file of its ImageNet weights}.
+      features: {detector: file of its outputs, or folder with one for each set}.
       options: further config keys, for every run.
     """
 
@@ -25,6 +26,7 @@ class Sources(NamedTuple):
     data: dict[str, str] = {}
     weights: dict[str, str] = {}
     options: tuple[str, ...] = ()
+    features: dict[str, str] = {}
 
 
 NOTHING = Sources()
@@ -68,8 +70,8 @@ def command(step: Step, sources: Sources = NOTHING) -> list[str]:
     """`jaxsent …` of a step; placeholders stand for weights that are not named."""
     run = step.run
     workdir = ["--workdir", str(sources.runs / run.name)]
-    if run.histograms:
-        return _histograms(run, sources, workdir)
+    if run.baseline:
+        return _baseline(run, sources, workdir)
     if step.mode == "predict":
         arguments = _evaluation(run._replace(tested_on=""), sources)
         return [*arguments[:3], "--split", "train", *arguments[3:]]
@@ -98,8 +100,18 @@ def _evaluation(run: Run, sources: Sources) -> list[str]:
     return arguments + [f"--config.{option}" for option in free]
 
 
-def _histograms(run: Run, sources: Sources, workdir: list[str]) -> list[str]:
-    arguments = ["jaxsent", "baseline", run.histograms, run.config, *workdir]
+def _baseline(run: Run, sources: Sources, workdir: list[str]) -> list[str]:
+    features = run.baseline
+    if run.baseline in DETECTORS:
+        features += f"={sources.features.get(run.baseline, f'{run.baseline.upper()}_FEATURES')}"
+    elif run.weights:
+        features += f"={sources.weights.get(run.weights, f'{run.weights.upper()}_WEIGHTS')}"
+    elif run.needs:
+        features = str(sources.runs / run.needs.name)
+    arguments = ["jaxsent", "baseline", features, run.config, *workdir]
+    for option in run.options:
+        key, _, value = option.partition("=")
+        arguments += [f"--{key}", value]
     if run.data in sources.data:
         arguments += ["--from", sources.data[run.data]]
     for option in sources.options:
@@ -108,20 +120,40 @@ def _histograms(run: Run, sources: Sources, workdir: list[str]) -> list[str]:
     return arguments
 
 
+def _at_hand(run: Run, sources: Sources) -> bool:
+    """Whether what the features of a baseline are made from is named."""
+    if run.baseline in DETECTORS:
+        return run.baseline in sources.features
+    return not run.baseline or not run.weights or run.weights in sources.weights
+
+
+def _wanted(run: Run) -> str:
+    if run.baseline in DETECTORS:
+        name = run.baseline
+        return f"needs --features {name}=FILE, {DETECTORS[name]:,} numbers an image"
+    return f"needs --weights {run.weights}=FILE"
+
+
 def reproduce(table: Table, sources: Sources, report=print, call=subprocess.run) -> None:
     """Makes what the table lacks, in this process's folder; called again it goes on.
+
+    Features that need a file which is not named are left out, and said to be.
 
     Raises:
       UserError: weights that a run starts from are not named, or a run failed.
     """
     steps = missing(table, sources.runs)
-    unnamed = sorted({s.run.weights for s in steps if s.run.weights} - sources.weights.keys())
+    trained = {s.run.weights for s in steps if s.run.weights and not s.run.baseline}
+    unnamed = sorted(trained - sources.weights.keys())
     if unnamed:
         raise UserError(
             "The papers start from ImageNet; say where the weights are: "
             + " ".join(f"--weights {name}=FILE" for name in unnamed)
             + " (FILE as init.weights takes it, such as hf:timm/vgg16.tv_in1k)."
         )
+    for step in [step for step in steps if not _at_hand(step.run, sources)]:
+        report(f"left out: {shlex.join(command(step, sources))} ({_wanted(step.run)})")
+        steps.remove(step)
     for number, step in enumerate(steps, 1):
         arguments = command(step, sources)
         report(f"[{number}/{len(steps)}] {shlex.join(arguments)}")

@@ -10,17 +10,25 @@ Results of other geometries, as of crops, are not of the same pixels and count a
 MAPS = ("sentiment_map", "attention", "specificity")
 """Measures of maps, by the beginning of their paths."""
 
+DETECTORS = {"sentibank": 1200, "deepsentibank": 2089}
+"""Detectors whose outputs come from the user -> how many adjective noun pairs each tells.
+
+SentiBank: Borth et al., "Large-scale visual sentiment ontology and detectors using adjective noun
+pairs", ACM Multimedia 2013. DeepSentiBank: Chen et al., arXiv:1410.8586.
+"""
+
 
 class Run(NamedTuple):
     """A run that fills a cell, or a part of one.
 
     Attributes:
       name: of its folder.
-      config: FILE.py or FILE.py:PART in configs/; for colour histograms the set's name.
-      options: config keys on the command line.
+      config: FILE.py or FILE.py:PART in configs/; for a baseline the set's name.
+      options: config keys on the command line; of a baseline its options, as target=label.
       weights: the backbone whose ImageNet weights it starts from, "" for what the config says.
       needs: a run that it starts from.
-      histograms: gch or lch, with an SVM instead of a network.
+      baseline: features for an SVM instead of a network: gch, sentibank, a backbone's name, or
+        "run" for those of the run that it needs.
       sure: it trains on the part of its set that `needs` is sure of (PCNN).
       tested_on: another set than that of the config, "" for its own test split.
     """
@@ -30,14 +38,14 @@ class Run(NamedTuple):
     options: tuple[str, ...] = ()
     weights: str = ""
     needs: "Run | None" = None
-    histograms: str = ""
+    baseline: str = ""
     tested_on: str = ""
     sure: bool = False
 
     @property
     def data(self) -> str:
         """The set: what the config's name ends in, or its part, as in wildcat.py:emod."""
-        if self.histograms:
+        if self.baseline:
             return self.config.partition("/")[0]
         stem, _, part = self.config.partition(".py")
         return stem.partition("_")[2] or part.removeprefix(":") or "fi"

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from jaxsent import commands
+from jaxsent import commands, models
+from jaxsent.baselines import svm
 from jaxsent.commands import run_py
 from jaxsent.errors import UserError
 from jaxsent.evaluation import compare, maps
@@ -20,13 +21,14 @@ from jaxsent.paper import TABLES, Cell, Run, Table
 from jaxsent.paper.fill import fill, fill_cell
 from jaxsent.paper.formats import FORMATS
 from jaxsent.paper.reproduce import Sources, Step, command, missing, reproduce
-from jaxsent.paper.table import GEOMETRY
+from jaxsent.paper.table import DETECTORS, GEOMETRY
 from tests.conftest import SHARED
+from tfds_builders import builder_class
 
 ROOT = Path(__file__).parents[2]
 ALL = {run for table in TABLES.values() for cell in table.cells for run in cell.runs}
 ALL |= {run.needs for run in ALL if run.needs}
-RUNS = {run for run in ALL if not run.histograms}
+RUNS = {run for run in ALL if not run.baseline}
 
 
 def finish(folder: Path, run: str, **results):
@@ -103,7 +105,7 @@ def test_average_ranks_of_table_v(tmp_path):
 
 
 def test_colour_histograms_through_the_table(tmp_path, monkeypatch, capsys, prepared):
-    run = next(run for run in ALL if run.histograms == "lch")
+    run = next(run for run in ALL if run.baseline == "lch" and not run.options)
     arguments = command(Step(run, "train"), Sources(tmp_path, {run.data: "D"}, {}, ("data.dir=P",)))
     assert arguments[:3] == ["jaxsent", "baseline", "lch"]
     assert arguments[3].split("/")[0] == run.data
@@ -114,6 +116,78 @@ def test_colour_histograms_through_the_table(tmp_path, monkeypatch, capsys, prep
     results = json.loads((tmp_path / "run" / "report" / "results.json").read_text())
     assert results["count"] == 32
     assert f"accuracy {results['accuracy']:.3f}" in out
+
+
+BASELINES = {run.name: run for run in ALL if run.baseline}
+
+
+def test_rows_of_features_are_commands():
+    """Each says which outside file it needs; the target is that of the paper's column."""
+    sources = Sources(
+        Path("R"), {"fi": "F"}, {"vgg16": "V"}, ("data.dir=P", "seed=1"), {"sentibank": "S"}
+    )
+    expected = {  # features, set, options; --workdir and --data-dir are the same for all
+        "sentibank_fi": ("sentibank=S fi", "--from F"),
+        "sentibank_fi_label": ("sentibank=S fi", "--target label --from F"),
+        "deepsentibank_twitter1_agree3_fold2": (
+            "deepsentibank=DEEPSENTIBANK_FEATURES twitter1/agree3_fold2", ""
+        ),
+        "imagenet_vgg16_emod": ("vgg16=V emod", ""),
+        "imagenet_resnet101_emod": ("resnet101=RESNET101_WEIGHTS emod", ""),
+        "principles_emotionroi_label": ("principles emotionroi", "--target label"),
+        "gch_oasis_fold5": ("gch oasis/fold5", ""),
+        "wscnet_fi_svm": ("R/wscnet_fi fi", "--target label --from F"),
+    }  # fmt: skip
+    for name, (what, options) in expected.items():
+        arguments = f"baseline {what} --workdir R/{name} {options} --data-dir P"
+        assert command(Step(BASELINES[name], "train"), sources) == ["jaxsent", *arguments.split()]
+
+
+@pytest.mark.parametrize("run", sorted(BASELINES.values()), ids=lambda run: run.name)
+def test_every_row_of_features_is_understood(run):
+    """The command parses, the features are known, and the set and its part exist."""
+    arguments = command(Step(run, "train"))
+    options = commands.parser().parse_args(arguments[1:])
+    name, _, part = options.name.partition("/")
+    assert not part or part in {c.name for c in builder_class(name).BUILDER_CONFIGS}
+    known = {*svm.FEATURES, *DETECTORS, *models.BACKBONES, "run"}
+    assert run.baseline in known
+    assert (options.target == "label") == ("target=label" in run.options)
+
+
+def test_both_branches_follow_their_run(tmp_path):
+    table = TABLES["wscnet_branches"]
+    names = [(step.run.name, step.mode) for step in missing(table, tmp_path)]
+    assert names == [("wscnet_fi", "train"), ("wscnet_fi_svm", "train")]
+    finish(tmp_path, "wscnet_fi", accuracy=0.7, detection_accuracy=0.6)
+    finish(tmp_path, "wscnet_fi_svm", accuracy=0.71)
+    assert [f.value for f in fill(table, tmp_path)] == [0.7, 0.6, 0.71]
+    assert [cell.paper for cell in table.cells] == [0.7007, 0.6851, 0.7018]
+
+
+def test_features_that_are_not_at_hand_are_left_out(tmp_path):
+    runs = [BASELINES[name] for name in ("gch_fi", "sentibank_fi", "imagenet_vgg16_emod")]
+    cells = tuple(Cell(run.name, "FI", None, (run,)) for run in runs)
+    called, lines = [], []
+
+    def make(arguments, check):
+        called.append(arguments[4])
+        return SimpleNamespace(returncode=0)
+
+    def made(**sources):
+        called.clear()
+        lines.clear()
+        reproduce(Table("t", "T", cells), Sources(tmp_path, **sources), lines.append, make)
+        return [features.partition("=")[0] for features in called]
+
+    assert made() == ["gch"]
+    assert "needs --features sentibank=FILE, 1,200 numbers an image" in lines[0]
+    assert "needs --weights vgg16=FILE" in lines[1]
+    assert made(features={"sentibank": "S"}, weights={"vgg16": "V"}) == [
+        "gch",
+        "sentibank",
+        "vgg16",
+    ]
 
 
 def test_the_mean_of_folds_and_its_interval(tmp_path):

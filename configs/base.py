@@ -32,6 +32,9 @@ def get_config() -> ConfigDict:
     m.holistic = "project"  # F_h on a backbone without fully-connected layers: project or pool;
     # embedding: on any backbone what its ImageNet classifier reads, with no layer between
     m.head = "linear"  # wsidnet: linear or mlp (4096 → 2048 → K)
+    m.regress = ()  # ratings predicted beside the classes: ("valence", "arousal") of oasis and emod
+    m.regress_mean = config_dict.placeholder(tuple)  # of the ratings; unset: in the training split
+    m.regress_std = config_dict.placeholder(tuple)
     m.kmax = 0.2  # wildcat: highest places that are averaged; below 1 a share, else their number
     m.kmin = 0.2  # wildcat: lowest places
     m.alpha = 0.7  # wildcat: weight of the lowest
@@ -102,6 +105,7 @@ def get_config() -> ConfigDict:
     # distribution that the image's label stands for, a Gaussian on the wheel of emotions
     loss.distribution_sigma = 0.45  # its width, in steps
     loss.distribution_over = "polarity"  # over the emotions of the label's polarity, or the wheel
+    loss.affect_weight = 1.0  # of model.regress: mean square of the standardised ratings
 
     c.eval = e = ConfigDict()
     e.batch_size = 64

@@ -34,6 +34,17 @@ def distribution_loss(logits: Array, truth: Array) -> Array:
     return optax.kl_divergence(jax.nn.log_softmax(logits), truth)
 
 
+def affect_loss(predicted: Array, ratings: Array, scale: tuple[float, ...]) -> Array:
+    """(B, R), (B, R) -> (B,): mean square of the differences in units of `scale`.
+
+    Over the ratings that are known, which are not NaN; 0 where none is.
+    """
+    known = jnp.isfinite(ratings)
+    units = jnp.asarray(scale, jnp.float32)[None]
+    squares = jnp.square((predicted - jnp.where(known, ratings, predicted)) / units)
+    return squares.sum(-1) / jnp.maximum(known.sum(-1), 1).astype(jnp.float32)
+
+
 def map_loss(out: dict[str, Array], truth: Array) -> Array:
     """Distance of a network's map from the true one, at the network's resolution.
 
@@ -74,11 +85,14 @@ def joint_loss(
     class_polarity: Array,
     map_target: Array | None = None,
     distributions: Array | None = None,
+    ratings: Array | None = None,
     *,
     class_weight: float,
     detect_weight: float,
     detect: str,
     distribution_weight: float = 0.0,
+    affect_weight: float = 0.0,
+    affect_scale: tuple[float, ...] = (),
 ) -> dict[str, Array]:
     """L = class_weight · L_class + detect_weight · L_detect, or L_map of a supervised network.
 
@@ -92,10 +106,12 @@ def joint_loss(
       class_polarity: (C,) for `detect` "polarity".
       map_target: (B, H, W) uint8, the true maps.
       distributions: (K, K) of `emotions.label_distributions`, for `distribution_weight`.
+      ratings: (B, R), NaN where unknown, for a network with "affect".
+      affect_scale: R standard deviations of the ratings.
 
     Returns:
-      {"loss", "class_loss", "detect_loss", "distribution_loss"} as far as they are asked for, or
-      {"loss", "map_loss"}, each (B,).
+      {"loss", "class_loss", "detect_loss", "distribution_loss", "affect_loss"} as far as they are
+      asked for, or {"loss", "map_loss"}, each (B,).
     """
     if "class_logits" not in out:
         loss = map_loss(out, map_target)
@@ -115,6 +131,9 @@ def joint_loss(
         else:
             terms["detect_loss"] = cross_entropy(logits, detect_target)
         total = total + detect_weight * terms["detect_loss"]
+    if "affect" in out and affect_weight:
+        terms["affect_loss"] = affect_loss(out["affect"], ratings, affect_scale)
+        total = total + affect_weight * terms["affect_loss"]
     return terms | {"loss": total}
 
 

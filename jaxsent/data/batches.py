@@ -57,6 +57,7 @@ def train_batches(
     crop="resized",
     resize=256,
     rows=None,
+    ratings=(),
 ):
     """An endless iterator of this process's part of each shuffled, augmented batch.
 
@@ -72,15 +73,16 @@ def train_batches(
     augmented elements for any `process_count`. Close the iterator when `workers` > 0. Up to `keep`
     GiB of decoded images stay in memory, over all workers, where later epochs find them. `rows`
     are the places in the split of the images that count, None for all.
+    `ratings` are features of the set that are numbers, float32 (b,), NaN where unknown.
     """
     _local_batch(batch_size, process_count)
     if num_examples(builder, split) == 0:
         raise UserError(
             f"{builder.info.full_name}: the split {split} is empty; nothing to train on"
         )
-    _check_maps(builder, maps)
+    _check_maps(builder, (*maps, *ratings))
     _check_crop(crop, resize, image_size)
-    cut = TrainElement(image_size, scale, ratio, flip, enlarging, maps, crop, resize)
+    cut = TrainElement(image_size, scale, ratio, flip, enlarging, maps, crop, resize, ratings)
     examples = source(builder, split)
     if rows is not None:
         examples = Part(examples, rows)
@@ -104,6 +106,7 @@ def eval_batches(
     process_index=0,
     process_count=1,
     enlarging="bilinear",
+    ratings=(),
 ):
     """An iterator over each image once and in order, the same number of batches on every process.
 
@@ -113,15 +116,16 @@ def eval_batches(
     (b,); file (b,) text; mask bool (b,), False where the last batch is padded with zeros.
     With `whole` also the whole image squashed to `whole` (b, S, S, 3), and the photograph's file as
     bytes; each of `maps` (region, fixation_map, fixations) is the bytes of its file as well.
+    `ratings` as of train_batches.
     Process p holds the p-th block of b rows of each global batch.
     """
     local = _local_batch(batch_size, process_count)
     if resize < image_size:
         raise UserError(f"resize={resize} is below image_size={image_size}; make it at least that")
-    _check_maps(builder, maps)
+    _check_maps(builder, (*maps, *ratings))
     count = num_examples(builder, split)
     rows = _Rows(source(builder, split) if count else None, count, batch_size, local, process_index)
-    cut = EvalElement(image_size, resize, ten_crop, whole, maps, enlarging)
+    cut = EvalElement(image_size, resize, ten_crop, whole, maps, enlarging, ratings)
     elements = grain.MapDataset.source(rows).map(cut)
     return _iterate(elements.batch(local, batch_fn=_batched), workers)
 

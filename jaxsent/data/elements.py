@@ -23,6 +23,7 @@ class TrainElement:
       maps: features of the set that are maps.
       crop: "resized" (augment.random_crop_box) or "plain" (augment.plain_crop_box).
       resize: the shorter side that a plain crop is cut from, in pixels.
+      ratings: features of the set that are numbers.
     """
 
     image_size: int
@@ -33,6 +34,7 @@ class TrainElement:
     maps: tuple[str, ...]
     crop: str = "resized"
     resize: int = 256
+    ratings: tuple[str, ...] = ()
 
     def __call__(self, raw: dict, rng: np.random.Generator) -> dict:
         """A stored example -> image (S, S, 3), each map (S, S), label, polarity, mask and file.
@@ -55,7 +57,7 @@ class TrainElement:
             parts[name] = resize(augment.crop(_map(raw, name, shape), box), size, size)
         if rng.random() < self.flip:
             parts = {name: augment.flip(part) for name, part in parts.items()}
-        return _element(raw, parts.pop("image")) | parts
+        return _element(raw, parts.pop("image")) | parts | rated(raw, self.ratings)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +75,7 @@ class EvalElement:
     whole: bool
     maps: tuple[str, ...]
     enlarging: str
+    ratings: tuple[str, ...] = ()
 
     def __call__(self, row: tuple[dict | None]) -> dict:
         """(stored example,) -> its element; (None,) -> one of zeros whose mask is False.
@@ -87,7 +90,7 @@ class EvalElement:
         image = augment.decode(raw["image"], text(raw["file"]))
         shorter = augment.resize_shorter(image, self.resize, self.enlarging)
         cut = augment.five_crops if self.ten_crop else augment.centre_crop
-        element = _element(raw, cut(shorter, size))
+        element = _element(raw, cut(shorter, size)) | rated(raw, self.ratings)
         if self.whole:
             element["whole"] = augment.resize(image, size, size, self.enlarging)
             element["photograph"] = raw["image"]
@@ -98,9 +101,15 @@ class EvalElement:
         shape = (5, size, size, 3) if self.ten_crop else (size, size, 3)
         blank = {"label": 0, "polarity": 0, "file": b""}
         element = _element(blank, np.zeros(shape, np.uint8), mask=False)
+        element |= rated({}, self.ratings)
         if self.whole:
             element |= {"whole": np.zeros((size, size, 3), np.uint8), "photograph": b""}
         return element | dict.fromkeys(self.maps, b"")
+
+
+def rated(raw: dict, names: tuple[str, ...]) -> dict:
+    """A stored example -> {name: float32}, NaN where it has no such number."""
+    return {name: np.float32(raw.get(name, np.nan)) for name in names}
 
 
 def grey_map(data: bytes, name: str, file: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -161,6 +161,7 @@ def collect(task, variables, split=None, brief=False) -> Collected:
         maps=truths,
         workers=config.data.workers,
         enlarging=task.preprocessing.interpolation,
+        ratings=tuple(config.model.regress),
         process_index=jax.process_index(),
         process_count=jax.process_count(),
     )
@@ -182,6 +183,8 @@ def collect(task, variables, split=None, brief=False) -> Collected:
         out = sharding.local(predict(variables, **sharding.put(views, task.mesh)))
         out["truth"] = batch[config.data.class_target]
         out["detect_truth"] = batch[config.data.detect_target]
+        if "affect" in out:
+            out["ratings"] = np.stack([batch[name] for name in config.model.regress], -1)
         out["mask"] = batch["mask"]
         out["file"] = rows.as_bytes(batch["file"])
         if not brief:
@@ -225,6 +228,9 @@ def _summary(results) -> str:
     for name in ("accuracy", "ten_crop_accuracy", "polarity_accuracy", "detection_accuracy"):
         if results.get(name) is not None:
             lines.append(f"  {name.replace('_', ' '):20s} {interval(name)}")
+    for name, scores in results.get("affect", {}).items():
+        if scores["ccc"] is not None and scores["pearson"] is not None:
+            lines.append(f"  {name + ' CCC':20s} {scores['ccc']:.3f} (r {scores['pearson']:.3f})")
     detection = results.get("sentiment_map") or {}
     if detection.get("f") is not None:
         rest = ", ".join(

@@ -6,6 +6,7 @@ from jaxsent import emotions
 from jaxsent.evaluation import maps
 from jaxsent.metrics import classification
 from jaxsent.metrics.calibration import expected_calibration_error, reliability
+from jaxsent.metrics.regression import regression_scores
 
 
 def score(task, outputs: dict[str, np.ndarray], scored: tuple[str, ...] = ()) -> dict:
@@ -32,6 +33,9 @@ def score(task, outputs: dict[str, np.ndarray], scored: tuple[str, ...] = ()) ->
         scores = classification.classification_scores(probabilities, outputs["detect_truth"])
         results["detection_accuracy"] = scores["accuracy"]
         results["detection_accuracy_interval"] = scores["accuracy_interval"]
+    if "affect" in outputs:
+        columns = zip(task.config.model.regress, outputs["affect"].T, outputs["ratings"].T)
+        results["affect"] = {name: regression_scores(p, t) for name, p, t in columns}
     return results
 
 

@@ -35,6 +35,13 @@ from jaxsent.metrics.detection import (
     resize_map,
     summarise_detection,
 )
+from jaxsent.metrics.regression import (
+    concordance,
+    concordance_interval,
+    pearson,
+    pearson_interval,
+    regression_scores,
+)
 from jaxsent.metrics.similarity import cc, distribution, emd, kl, sim
 from jaxsent.metrics.specificity import (
     pointing,
@@ -59,6 +66,8 @@ __all__ = [
     "cc",
     "centre_box",
     "classification_scores",
+    "concordance",
+    "concordance_interval",
     "confusion_matrix",
     "detection_row",
     "detection_scores",
@@ -70,11 +79,14 @@ __all__ = [
     "macro_f1_interval",
     "min_max",
     "otsu",
+    "pearson",
+    "pearson_interval",
     "per_class_recall",
     "pointing",
     "polarity_accuracy",
     "random_map",
     "region_auc",
+    "regression_scores",
     "reliability",
     "resize_map",
     "sim",

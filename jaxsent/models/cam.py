@@ -32,14 +32,15 @@ class CAM(Network):
         if self.backbone.FULLY_CONNECTED:
             features = self.widened(features)
         features = features.astype(jnp.float32)
-        logits = self.classifier(features.mean((1, 2)))
+        mean = features.mean((1, 2))
+        logits = self.classifier(mean)
         kernel = self.classifier.variables["params"]["kernel"]
         maps = pooling.activation_maps(features, kernel)
         return {
             "class_logits": logits,
             "class_maps": maps,
             "sentiment_map": pooling.map_of(logits.argmax(-1), maps),
-        }
+        } | self.rated(mean)
 
     def torch_names(self) -> dict[str, str]:
         return self.named("widened/conv", "classifier")

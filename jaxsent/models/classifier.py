@@ -29,7 +29,8 @@ class Classifier(Network):
         """(B, H, W, 3) normalised -> {"class_logits": (B, K), "holistic": F_h}."""
         _, taps = self.tapped(images, train, beyond=True)
         holistic = self.projection(self.embedded(taps, train))
-        return {"class_logits": self.classifier(holistic), "holistic": holistic}
+        logits = self.classifier(holistic)
+        return {"class_logits": logits, "holistic": holistic} | self.rated(holistic)
 
     def torch_names(self) -> dict[str, str]:
         """The backbone's own names; the last layer takes the place of its 1,000 classes.

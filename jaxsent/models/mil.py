@@ -62,7 +62,7 @@ class MIL(Network):
             "class_logits": logits,
             "class_maps": maps,
             "sentiment_map": pooling.map_of(logits.argmax(-1), maps),
-        }
+        } | self.rated(features.astype(jnp.float32).mean((1, 2)))
 
     def torch_names(self) -> dict[str, str]:
         return self.named("conv")

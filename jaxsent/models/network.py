@@ -23,6 +23,8 @@ class Network(nn.Module):
       tap: name of the feature map F; None takes the backbone's own default.
       freeze: "none"; "statistics" keeps batch norm's running statistics; "backbone" keeps the
         whole backbone as it was loaded, and no gradient is computed for it.
+      regress: names of R ratings that are predicted too, from what the classifier reads.
+      regress_mean, regress_std: R numbers, of the ratings in training; none for 0 and 1.
       dtype: dtype of the computation; parameters and logits are float32.
     """
 
@@ -30,7 +32,24 @@ class Network(nn.Module):
     num_classes: int
     tap: str | None = None
     freeze: str = "none"
+    regress: tuple[str, ...] = ()
+    regress_mean: tuple[float, ...] | None = None
+    regress_std: tuple[float, ...] | None = None
     dtype: Any = jnp.float32
+
+    @nn.compact
+    def rated(self, embedding: Array) -> dict[str, Array]:
+        """(B, m), what the classifier reads -> {"affect": (B, R)} in the ratings' units.
+
+        A linear layer to standardised ratings; nothing where no ratings are asked for.
+        """
+        if not self.regress:
+            return {}
+        count = len(self.regress)
+        layer = nn.Dense(count, dtype=jnp.float32, kernel_init=NEW, name="regressor")
+        mean = jnp.asarray(self.regress_mean or (0.0,) * count, jnp.float32)[None]
+        std = jnp.asarray(self.regress_std or (1.0,) * count, jnp.float32)[None]
+        return {"affect": mean + std * layer(embedding.astype(jnp.float32))}
 
     def tapped(self, images: Array, train: bool, beyond: bool):
         """(B, H, W, 3) -> F (B, h, w, n), all taps in order. `beyond`: also the layers after F."""

@@ -70,7 +70,8 @@ class SPN(Network):
         features = features.astype(jnp.float32)
         proposal = soft_proposal(jax.lax.stop_gradient(features))
         coupled = proposal[..., None] * features
-        logits = self.classifier(self.dropout(coupled.sum((1, 2)), deterministic=not train))
+        read = self.dropout(coupled.sum((1, 2)), deterministic=not train)
+        logits = self.classifier(read)
         kernel = self.classifier.variables["params"]["kernel"]
         maps = pooling.activation_maps(coupled, kernel)
         return {
@@ -78,7 +79,7 @@ class SPN(Network):
             "class_maps": maps,
             "sentiment_map": pooling.map_of(logits.argmax(-1), maps),
             "proposal": proposal,
-        }
+        } | self.rated(read)
 
     def torch_names(self) -> dict[str, str]:
         return self.named("widened/conv", "classifier")

@@ -5,6 +5,7 @@ Pointwise Localization and Segmentation", CVPR 2017.
 """
 
 import jax
+import jax.numpy as jnp
 
 from jaxsent.models import pooling
 from jaxsent.models.backbone import Array
@@ -64,7 +65,7 @@ class Wildcat(Network):
             "class_logits": logits,
             "class_maps": maps,
             "sentiment_map": pooling.map_of(logits.argmax(-1), maps),
-        }
+        } | self.rated(features.astype(jnp.float32).mean((1, 2)))
 
     def torch_names(self) -> dict[str, str]:
         return self.named("conv")

@@ -43,12 +43,13 @@ class WSCNet(Network):
         features, _ = self.tapped(images, train, beyond=False)
         v, maps = self.detector(features)
         m = pooling.sentiment_map(v, maps, self.map_weights, self.map_mean)
+        coupled = pooling.couple(m, features, self.coupling)
         return {
-            "class_logits": self.classifier(pooling.couple(m, features, self.coupling)),
+            "class_logits": self.classifier(coupled),
             "detect_logits": v,
             "class_maps": maps,
             "sentiment_map": m,
-        }
+        } | self.rated(coupled)
 
     def torch_names(self) -> dict[str, str]:
         """Names of the first author's checkpoint: ResNet's children are `features.0` … `.7`.

@@ -74,7 +74,7 @@ class WSIDNet(Network):
             "nodes": nodes,
             "interaction": interaction,
             "holistic": holistic,
-        }
+        } | self.rated(fused)
 
     def torch_names(self) -> dict[str, str]:
         """Names of the reference implementation (shared/reference/README.md)."""

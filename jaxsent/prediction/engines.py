@@ -207,12 +207,16 @@ def _onnx(path: Path) -> Engine:
     return _exported("onnxruntime", path, *onnx_file.read(path))
 
 
+WITHOUT_NAMES = ("sentiment_map", "affect")
+"""Outputs that are not one number for each class."""
+
+
 def _exported(name: str, path: Path, metadata: dict, network: Callable, shapes: dict) -> Engine:
     """Raises UserError where a file's names are not as many as its network's outputs."""
     card = card_of(metadata, path)
     maps = len(card.emotions or card.classes)
     counts = {"class_probabilities": len(card.classes), "detect_probabilities": len(card.emotions)}
-    widths = {key: shape[-1] for key, shape in shapes.items() if key != "sentiment_map"}
+    widths = {key: shape[-1] for key, shape in shapes.items() if key not in WITHOUT_NAMES}
     expected = {key: (counts | {"class_maps": maps}).get(key) for key in widths}
     if "class_probabilities" not in widths or widths != expected:
         raise UserError(

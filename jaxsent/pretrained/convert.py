@@ -119,7 +119,7 @@ def to_torch(model, variables: dict) -> dict[str, np.ndarray]:
 
     Batch norm's counters (`num_batches_tracked`) are zeros: nothing here counts them.
     """
-    names, state = model.torch_names(), {}
+    names, state = _names(model), {}
     for path, array in flatten_dict(variables).items():
         module, leaf = "/".join(path[1:-1]), path[-1]
         array = from_flax(np.asarray(array), module in ONE_BY_ONE)
@@ -209,7 +209,7 @@ def _convention(model, state_dict, flat: dict) -> dict[str, str]:
     A new layer counts only where its size fits: the 1,000 classes of a backbone's own file are not
     taken for a network's classifier.
     """
-    candidates = [model.torch_names()]
+    candidates = [_names(model)]
     if hasattr(model, "backbone"):
         inner = model.backbone.torch_names()
         candidates.insert(
@@ -225,6 +225,11 @@ def _convention(model, state_dict, flat: dict) -> dict[str, str]:
         return count
 
     return max(candidates, key=fitting)
+
+
+def _names(model) -> dict[str, str]:
+    """`torch_names`, and that of the layer for ratings, which any network may have."""
+    return {"regressor": "regressor"} | model.torch_names()
 
 
 def _modules(state_dict) -> set[str]:

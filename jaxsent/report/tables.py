@@ -58,6 +58,11 @@ def cards(results: dict) -> str:
             if known(results, bounds):
                 note = f'95 % interval <span class="whole">{interval(results[bounds])}</span>'
             made.append(_card(name, percent(results[key]), note))
+    for name, scores in (results.get("affect") or {}).items():
+        if known(scores, "ccc") and known(scores, "pearson"):
+            low, high = scores["ccc_interval"]
+            note = f"95 % interval {low:.2f} to {high:.2f}; Pearson’s r {scores['pearson']:.2f}"
+            made.append(_card(f"{escape(name.capitalize())}, CCC", f"{scores['ccc']:.2f}", note))
     maps = results.get("sentiment_map") or {}
     if known(maps, "f"):
         rows = [(escape(network(results)), maps["f"])]

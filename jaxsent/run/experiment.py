@@ -14,7 +14,8 @@ from jaxsent import emotions, models, pretrained
 from jaxsent.console import console
 from jaxsent.data import selection
 from jaxsent.data.batches import class_names, num_examples
-from jaxsent.data.records import source
+from jaxsent.data.elements import rated
+from jaxsent.data.records import Part, source
 from jaxsent.errors import UserError
 from jaxsent.metrics.detection import ORDERS
 from jaxsent.run import sharding
@@ -104,11 +105,11 @@ def make(config, workdir: Path | None = None, training: bool = True) -> Experime
             f"({', '.join(classes)}); set model.num_classes={len(classes)}."
         )
     detect_classes = _detect_classes(config, names[config.data.detect_target])
-    model = network(config.model)
+    rows = _kept(builder, config) if training else None
+    _scale_of_ratings(builder, config, rows)
     experiment = Experiment(
-        config, builder, model, sharding.mesh(), classes, detect_classes,
-        preprocessing._replace(size=config.data.image_size),
-        _kept(builder, config) if training else None,
+        config, builder, network(config.model), sharding.mesh(), classes, detect_classes,
+        preprocessing._replace(size=config.data.image_size), rows,
     )  # fmt: skip
     if training:
         _ = experiment.distributions  # says now, not after an hour, that classes are on no wheel
@@ -194,6 +195,10 @@ def _check_start(init) -> None:
 def _check_map(config) -> None:
     """Supervised networks need a map to learn; others take none."""
     name, supervised = config.model.name, config.model.name in models.SUPERVISED
+    if supervised and config.model.regress:
+        raise UserError(
+            f"model.name={name} learns maps alone; set model.regress=() or another model.name."
+        )
     if supervised and not config.data.map:
         raise UserError(
             f"model.name={name} learns from true maps: set data.map=region, or "
@@ -232,6 +237,36 @@ def _kept(builder, config) -> np.ndarray | None:
     path = Path(config.data.subset).expanduser()
     names = selection.kept_names(path, config.seed)
     return selection.positions(source(builder, config.data.train_split), names, path)
+
+
+def _scale_of_ratings(builder, config, rows) -> None:
+    """Mean and standard deviation of the ratings in training, where `config` has none yet.
+
+    Raises:
+      UserError: the set has no such ratings, or they are all alike.
+    """
+    names = tuple(config.model.regress)
+    if absent := [name for name in names if name not in builder.info.features]:
+        raise UserError(
+            f"model.regress: {config.data.name} has no {', '.join(absent)}; it has "
+            f"{', '.join(builder.info.features)}."
+        )
+    if not names or config.model.regress_std is not None:
+        return
+    examples = source(builder, config.data.train_split)
+    examples = examples if rows is None else Part(examples, rows)
+    values = np.array(
+        [list(rated(examples[i], names).values()) for i in range(len(examples))], np.float64
+    )
+    known = np.isfinite(values).any(0)
+    std = np.array([np.nanstd(column) if k else 0 for column, k in zip(values.T, known)])
+    if not (std > 0).all():
+        raise UserError(
+            f"model.regress: {', '.join(n for n, s in zip(names, std) if not s > 0)} of "
+            f"{config.data.name} are all alike or unknown in {config.data.train_split}."
+        )
+    config.model.regress_mean = tuple(np.nanmean(values, 0).tolist())
+    config.model.regress_std = tuple(std.tolist())
 
 
 def random_variables(experiment: Experiment) -> dict:

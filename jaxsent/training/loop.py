@@ -109,6 +109,7 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
         enlarging=task.preprocessing.interpolation,
         maps=(config.data.map,) if config.data.map else (),
         rows=task.rows,
+        ratings=tuple(config.model.regress),
         **config.augment,
     )
     validate_every = max(round(config.train.validate_every * steps_per_epoch), 1)

@@ -11,7 +11,7 @@ from jaxsent.run.state import TrainState
 Array = jax.Array
 
 
-TERMS = ("class_weight", "detect_weight", "detect", "distribution_weight")
+TERMS = ("class_weight", "detect_weight", "detect", "distribution_weight", "affect_weight")
 """Keys of `config.loss` that weigh its terms."""
 
 
@@ -28,12 +28,15 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing, distrib
       distributions: (K, K) of emotions.label_distributions, for `loss.distribution_weight`.
 
     The batch holds `image` (B, S, S, 3) uint8, `label` and `polarity` (B,) int32, `mask` (B,) and,
-    for a supervised network, the map (B, S, S) uint8 that `data.map` names.
+    for a supervised network, the map (B, S, S) uint8 that `data.map` names, and each of the ratings
+    of `model.regress`, (B,) float32, NaN where unknown.
     The metrics are scalars: means over the batch. With `train.accumulate` = A the batch is cut into
     A parts, each a forward and backward pass with its own batch-norm statistics, and the gradients
     are averaged.
     """
     weights = {name: config.loss[name] for name in TERMS}
+    weights["affect_scale"] = tuple(config.model.regress_std or ())
+    rated = tuple(config.model.regress)
     distributions = None if distributions is None else jnp.asarray(distributions)
     micro_batches = config.train.accumulate
 
@@ -47,8 +50,9 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing, distrib
         detect_truth = batch[config.data.detect_target]
         true_map = batch.get(config.data.map)
         terms = joint_loss(
-            out, truth, detect_truth, class_polarity, true_map, distributions, **weights
-        )
+            out, truth, detect_truth, class_polarity, true_map, distributions,
+            jnp.stack([batch[name] for name in rated], -1) if rated else None, **weights,
+        )  # fmt: skip
         if "class_logits" in out:
             terms["accuracy"] = (out["class_logits"].argmax(-1) == truth).astype(jnp.float32)
         metrics = {name: masked_mean(values, batch["mask"]) for name, values in terms.items()}

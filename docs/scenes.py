@@ -12,7 +12,7 @@ import numpy as np
 from configs import wsidnet_demo
 from jaxsent import report
 from jaxsent.evaluation import evaluate
-from jaxsent.run import experiment
+from jaxsent.run import experiment, initial
 from jaxsent.run.checkpoint import Checkpoints
 
 GAP, LABEL = 8, 26
@@ -32,7 +32,7 @@ def main(run: str) -> None:
     config.eval.examples = 8
     task = experiment.make(config)
     with Checkpoints(Path(run) / "checkpoints") as checkpoints:
-        variables = checkpoints.variables(checkpoints.last(), experiment.random_variables(task))
+        variables = checkpoints.variables(checkpoints.last(), initial.random_variables(task))
     examples = evaluate.collect(task, variables).examples
     right = {e.label: e for e in examples if e.label == e.prediction}
     cells = [cv2.copyMakeBorder(cell(right[name]), 0, GAP, 0, GAP, cv2.BORDER_CONSTANT,

@@ -14,7 +14,7 @@ from jaxsent import models
 from jaxsent.errors import UserError
 from jaxsent.evaluation import evaluate
 from jaxsent.metrics import HIGHER_IS_BETTER
-from jaxsent.run import experiment
+from jaxsent.run import experiment, initial
 from jaxsent.run.checkpoint import read_run
 from jaxsent.training import loop
 from tests import tiny
@@ -108,7 +108,7 @@ def test_which_parts_of_a_run_are_taken(
     tiny_config.init.checkpoint, tiny_config.init.scope = str(tmp_path / "first"), scope
     tiny_config.seed = 1  # other random weights
     capsys.readouterr()
-    started = experiment.initial_variables(experiment.make(tiny_config))
+    started = initial.initial_variables(experiment.make(tiny_config))
 
     def same(part, *layers):
         equal = jax.tree.map(np.array_equal, started["params"][part], first["params"][part])
@@ -192,7 +192,7 @@ def test_what_does_not_fit_is_named(tiny_config, tmp_path):
     tiny_config.init.checkpoint, tiny_config.init.scope = str(tmp_path / "emotions"), "detection"
     tiny_config.model.maps_per_class = 2
     with pytest.raises(UserError, match=r"detector/conv/bias is \(32,\), expected \(16,\)"):
-        experiment.initial_variables(experiment.make(tiny_config))
+        initial.initial_variables(experiment.make(tiny_config))
 
 
 def test_an_image_without_a_label_stops_training(tiny_config, tmp_path):

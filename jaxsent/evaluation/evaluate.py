@@ -21,7 +21,7 @@ from jaxsent.models.inference import predict_step
 from jaxsent.paper.table import GEOMETRY
 from jaxsent.report import map_files
 from jaxsent.report.units import Unit
-from jaxsent.run import changes, experiment, folder, history, sharding
+from jaxsent.run import changes, experiment, folder, history, initial, sharding
 from jaxsent.run.checkpoint import Checkpoints
 from jaxsent.run.logbook import read
 
@@ -50,7 +50,7 @@ def run(config, workdir: Path) -> dict:
         )
     with Checkpoints(workdir / "checkpoints") as checkpoints:
         step = checkpoints.best() if config.data.validation_split else checkpoints.last()
-        variables = checkpoints.variables(step, experiment.random_variables(task))
+        variables = checkpoints.variables(step, initial.random_variables(task))
     return evaluate(task, variables, workdir, step)
 
 

@@ -13,7 +13,7 @@ from jaxsent.console import console
 from jaxsent.data.batches import train_batches
 from jaxsent.errors import Diverged, UserError
 from jaxsent.evaluation import evaluate
-from jaxsent.run import changes, experiment, folder, history, sharding
+from jaxsent.run import changes, experiment, folder, history, initial, sharding
 from jaxsent.run.checkpoint import Checkpoints
 from jaxsent.run.logbook import Logbook
 from jaxsent.run.state import TrainState
@@ -64,13 +64,13 @@ def train(config, workdir: Path, accept_changes: bool = False) -> dict:
             lambda v: TrainState.create(v, tx, config.train.ema > 0), out_shardings=everywhere
         )
         if last is None:
-            state = create(experiment.initial_variables(task))
+            state = create(initial.initial_variables(task))
         else:
             changed = changes.check(
                 workdir, folder.read_config(workdir), settings,
                 accept=accept_changes, step=last, total=total,
             )  # fmt: skip
-            state = checkpoints.restore(create(experiment.random_variables(task)), last)
+            state = checkpoints.restore(create(initial.random_variables(task)), last)
         start = int(state.step)
         console.print(_summary(task, images, total, start, state))
         if jax.process_index() == 0:

@@ -11,7 +11,7 @@ from jaxsent import commands, models, pretrained
 from jaxsent.errors import UserError
 from jaxsent.export import export
 from jaxsent.pretrained import torch_file
-from jaxsent.run import experiment
+from jaxsent.run import experiment, initial
 from jaxsent.training import loop
 
 TORCHVISION = json.loads((Path(__file__).parents[1] / "reference" / "torchvision.json").read_text())
@@ -51,9 +51,9 @@ def test_a_plain_backbone_takes_torchvisions_names(run, tiny_config):
     assert state["layer1.0.bn1.num_batches_tracked"].dtype == np.int64
     tiny_config.init.weights = str(path)
     task = experiment.make(tiny_config)
-    again = experiment.initial_variables(task)
+    again = initial.initial_variables(task)
     tiny_config.init.weights = str(folder)
-    whole = experiment.initial_variables(task)
+    whole = initial.initial_variables(task)
     for a, b in zip(*(_leaves(v) for v in (again, whole)), strict=True):
         np.testing.assert_array_equal(a, b)
 

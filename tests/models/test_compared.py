@@ -12,7 +12,7 @@ from jaxsent.data.batches import eval_batches, train_batches
 from jaxsent.errors import UserError
 from jaxsent.evaluation import evaluate
 from jaxsent.models.inference import predict_step
-from jaxsent.run import experiment, sharding
+from jaxsent.run import experiment, initial, sharding
 from jaxsent.run.state import TrainState
 from jaxsent.training import loop, optim
 from jaxsent.training.step import train_step
@@ -116,7 +116,7 @@ def learned(config, updates):
     step = jax.jit(
         train_step(task.model, tx, factor, config, task.class_polarity, task.preprocessing)
     )
-    state = TrainState.create(experiment.random_variables(task), tx, False)
+    state = TrainState.create(initial.random_variables(task), tx, False)
     batches = train_batches(
         task.builder, "train", batch_size=16, image_size=32, seed=0, maps=(config.data.map,),
         **config.augment,

@@ -16,7 +16,7 @@ from jaxsent.data import augment
 from jaxsent.errors import Diverged, UserError
 from jaxsent.evaluation import evaluate
 from jaxsent.pretrained import torch_writer
-from jaxsent.run import experiment, folder, history, logbook
+from jaxsent.run import experiment, folder, history, initial, logbook
 from jaxsent.run.checkpoint import Checkpoints, read_run
 from jaxsent.training import loop, optim
 
@@ -26,7 +26,7 @@ def parameters(config, workdir):
     task = experiment.make(config)
     with Checkpoints(workdir / "checkpoints") as checkpoints:
         step = checkpoints.last()
-        return step, checkpoints.variables(step, experiment.random_variables(task))
+        return step, checkpoints.variables(step, initial.random_variables(task))
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_a_checkpoint_that_gave_an_infinite_loss_is_removed(
 
 def test_answers_that_are_no_numbers_are_no_result(tiny_config, tmp_path):
     task = experiment.make(tiny_config)
-    variables = experiment.random_variables(task)
+    variables = initial.random_variables(task)
     variables["params"]["classifier"]["bias"] *= np.nan
     with pytest.raises(Diverged, match="answers on the split test are no numbers"):
         evaluate.collect(task, variables)
@@ -239,13 +239,13 @@ def test_starting_from_another_run(tiny_config, tmp_path):
     _, first = parameters(tiny_config, tmp_path / "first")
     tiny_config.init.checkpoint, tiny_config.init.scope = str(tmp_path / "first"), "detection"
     tiny_config.data.class_target, tiny_config.model.num_classes = "polarity", 2
-    started = experiment.initial_variables(experiment.make(tiny_config))["params"]
+    started = initial.initial_variables(experiment.make(tiny_config))["params"]
     for part in ("backbone", "detector"):
         jax.tree.map(np.testing.assert_array_equal, started[part], first["params"][part])
     assert started["classifier"]["bias"].shape == (2,)
     tiny_config.init.scope = "all"
     with pytest.raises(UserError, match=r"classifier/bias is \(8,\), expected \(2,\)"):
-        experiment.initial_variables(experiment.make(tiny_config))
+        initial.initial_variables(experiment.make(tiny_config))
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_preprocessing_belongs_to_the_weights_and_travels(tiny_config, tmp_path)
     (weights / "config.json").write_text(json.dumps({"pretrained_cfg": described}))
     task = experiment.make(tiny_config)
     assert task.preprocessing.mean == (123.675, 116.28, 103.53)
-    state = pretrained.to_torch(task.model.backbone, _backbone(experiment.random_variables(task)))
+    state = pretrained.to_torch(task.model.backbone, _backbone(initial.random_variables(task)))
     torch_writer.write(weights / "model.pth", state)
     tiny_config.init.weights = str(weights / "model.pth")
     tiny_config.train.steps = 1
@@ -320,11 +320,11 @@ def _backbone(variables):
 
 def test_what_was_loaded_is_shown(tiny_config, tmp_path, capsys):
     task = experiment.make(tiny_config)
-    state = pretrained.to_torch(task.model.backbone, _backbone(experiment.random_variables(task)))
+    state = pretrained.to_torch(task.model.backbone, _backbone(initial.random_variables(task)))
     state["fc.weight"] = np.zeros((1000, 16), np.float32)
     torch_writer.write(tmp_path / "model.pth", state)
     tiny_config.init.weights = str(tmp_path / "model.pth")
-    experiment.initial_variables(experiment.make(tiny_config))
+    initial.initial_variables(experiment.make(tiny_config))
     said = capsys.readouterr().err
     assert "backbone/conv1" in said
     assert "left in the file: fc.weight" in said
@@ -361,7 +361,7 @@ def test_the_averaged_parameters_are_evaluated(tiny_config, tmp_path):
     loop.train(tiny_config, tmp_path)
     task = experiment.make(tiny_config)
     with Checkpoints(tmp_path / "checkpoints") as checkpoints:
-        plain = experiment.random_variables(task)
+        plain = initial.random_variables(task)
         state = loop.TrainState.create(
             plain, optim.optimizer(tiny_config.optim, lambda _: 1.0, False), True
         )

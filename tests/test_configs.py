@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tfds_builders
-from jaxsent.run import experiment
+from jaxsent.run import checks, experiment
 from tests.conftest import SHARED
 
 ROOT = Path(__file__).parents[1]
@@ -40,7 +40,7 @@ def test_a_config_fits_its_data(name, tmp_path):
     """Keys exist, options are allowed, classes are as many as the set has; without any data."""
     config = module(name).get_config()
     config.init.checkpoint = ""
-    experiment.check(config)
+    checks.check(config)
     experiment.network(config.model)
     data, _, part = config.data.name.partition("/")
     builder = tfds_builders.builder_class(data)(

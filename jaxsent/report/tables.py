@@ -167,7 +167,8 @@ def _specificity(results):
         if known(scores, key) and known(scores, f"{key}_others")
     )
     return (
-        '<figure class="specificity"><table class="plain"><thead><tr><th scope="col">Class specificity</th>'
+        '<figure class="specificity"><table class="plain"><thead><tr>'
+        '<th scope="col">Class specificity</th>'
         '<th scope="col">The true class’s map</th><th scope="col">The others’, mean</th></tr>'
         f"</thead><tbody>{rows}</tbody></table><figcaption>How well a class’s map tells the pixels "
         "of the true region from the rest, and how often its highest point lies in the region. "

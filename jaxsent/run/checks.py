@@ -1,0 +1,78 @@
+"""Values of a config that no later step would explain as well."""
+
+from pathlib import Path
+
+from jaxsent import models
+from jaxsent.errors import UserError
+from jaxsent.metrics.detection import ORDERS
+from jaxsent.run import sharding
+
+
+def check(config, training: bool = True) -> None:
+    """Raises UserError for values that no later step would explain as well."""
+    if training:
+        sharding.check_batch_size(
+            "train.batch_size", config.train.batch_size, config.train.accumulate
+        )
+    sharding.check_batch_size("eval.batch_size", config.eval.batch_size)
+    choices = {
+        "data.class_target": ("label", "polarity"),
+        "data.detect_target": ("label", "polarity"),
+        "loss.detect": ("cross_entropy", "polarity"),
+        "loss.distribution_over": ("polarity", "wheel"),
+        "init.scope": ("all", "backbone", "features", "detection"),
+        "optim.schedule": ("step", "cosine", "constant"),
+        "eval.cases": ORDERS,
+    }
+    for path, allowed in choices.items():
+        section, key = path.split(".")
+        if config[section][key] not in allowed:
+            raise UserError(f"{path}={config[section][key]!r}: expected {' or '.join(allowed)}.")
+    if config.loss.detect == "polarity" and config.data.detect_target != "polarity":
+        raise UserError("loss.detect=polarity needs data.detect_target=polarity.")
+    _check_map(config)
+    share, sigma = config.loss.distribution_weight, config.loss.distribution_sigma
+    if not 0 <= share <= 1 or sigma <= 0:
+        raise UserError(
+            f"loss.distribution_weight={share}, loss.distribution_sigma={sigma}: expected a weight "
+            "of 0 to 1 and a width above 0."
+        )
+    if config.eval.resize < config.data.image_size:
+        raise UserError(
+            f"eval.resize={config.eval.resize} is smaller than data.image_size="
+            f"{config.data.image_size}, which is cut from it; set it to at least that."
+        )
+
+
+def check_start(init) -> None:
+    run = init.checkpoint
+    if run and not (Path(run) / "checkpoints").is_dir():
+        raise UserError(
+            f"init.checkpoint={run}: expected a run folder with checkpoints/ in it. Train that "
+            "first (the config's first lines say how), or start from weights with init.checkpoint= "
+            "and init.weights=FILE."
+        )
+
+
+def _check_map(config) -> None:
+    """Supervised networks need a map to learn; others take none."""
+    name, supervised = config.model.name, config.model.name in models.SUPERVISED
+    if supervised and config.model.regress:
+        raise UserError(
+            f"model.name={name} learns maps alone; set model.regress=() or another model.name."
+        )
+    if supervised and not config.data.map:
+        raise UserError(
+            f"model.name={name} learns from true maps: set data.map=region, or "
+            "data.map=fixation_map where the set has fixations."
+        )
+    if config.data.map and not supervised:
+        raise UserError(
+            f"data.map={config.data.map}: model.name={name} learns from labels alone; set "
+            f"data.map= or model.name to one of {', '.join(models.SUPERVISED)}."
+        )
+    if supervised and config.data.validation_split:
+        raise UserError(
+            f"data.validation_split picks the best checkpoint by accuracy, and model.name={name} "
+            "has no classes; set data.validation_split= and the last checkpoint counts."
+        )

@@ -76,7 +76,7 @@ def test_weights_of_the_backbone_enter(name):
 def test_configs_of_every_set(config):
     for name in SETS:
         c = config.get_config(name)
-        experiment.check(c)
+        checks.check(c)
         assert experiment.network(c.model).num_classes == c.model.num_classes
         assert c.data.name.partition("/")[0] == name
 
@@ -84,7 +84,7 @@ def test_configs_of_every_set(config):
 @pytest.mark.parametrize("name", [*LABELS, *MAPS, "wscnet"])
 def test_demos(name):
     c = maps_demo.get_config(name)
-    experiment.check(c)
+    checks.check(c)
     experiment.network(c.model)
 
 

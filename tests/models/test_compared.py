@@ -12,7 +12,7 @@ from jaxsent.data.batches import eval_batches, train_batches
 from jaxsent.errors import UserError
 from jaxsent.evaluation import evaluate
 from jaxsent.models.inference import predict_step
-from jaxsent.run import experiment, initial, sharding
+from jaxsent.run import checks, experiment, initial, sharding
 from jaxsent.run.state import TrainState
 from jaxsent.training import loop, optim
 from jaxsent.training.step import train_step

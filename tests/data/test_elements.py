@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from jaxsent.data.elements import EvalElement, TrainElement
+from jaxsent.data import augment
+from jaxsent.data.elements import EvalElement, TrainElement, grey_map
 from jaxsent.errors import UserError
 
 MAPS = ("region", "fixations")
@@ -38,10 +39,14 @@ def test_maps_are_cut_and_mirrored_with_their_image(flip):
             assert abs(row - 10 * round(row / 10)) < 3
 
 
-def test_maps_follow_the_centre_crop():
-    element = EvalElement(40, 48, False, MAPS, "bilinear")((coordinates(),))
-    np.testing.assert_array_equal(element["image"][..., 0], element["region"])
-    assert element["fixations"].any()
-    wrong = coordinates() | {"region": cv2.imencode(".png", np.zeros((4, 5)))[1].tobytes()}
+def test_the_whole_image_and_the_files_of_its_maps():
+    """No crop: the image squashed, and maps as they are stored, which `grey_map` reads."""
+    example = coordinates()
+    element = EvalElement(40, 48, False, True, MAPS, "bilinear")((example,))
+    image = augment.decode(example["image"])
+    np.testing.assert_array_equal(element["whole"], augment.resize(image, 40, 40))
+    region = grey_map(element["region"], "region", "a.png", image.shape)
+    np.testing.assert_array_equal(region, image[..., 0])
+    wrong = cv2.imencode(".png", np.zeros((4, 5)))[1].tobytes()
     with pytest.raises(UserError, match=r"a.png: its region is \(4, 5\) and the image \(60, 90\)"):
-        EvalElement(40, 48, False, MAPS, "bilinear")((wrong,))
+        grey_map(wrong, "region", "a.png", image.shape)

@@ -44,6 +44,7 @@ CORE = (
 EXTRAS = {
     "demo": "make demo, emoji_scenes, EfficientNet-Lite0's weights (configs *_oasis, folder)",
     "heic": "photographs of telephones (.heic)",
+    "parquet": "features as .parquet",
     "weights": "hf:OWNER/NAME, jaxsent push, and Keras's .h5",
     "app": "jaxsent serve",
     "beam": "jaxsent data prepare flickr --beam",

@@ -88,7 +88,7 @@ def test_what_is_imported_is_declared():
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = ["app", "beam", "demo", "heic", "onnx", "weights"]
+    extras = ["app", "beam", "demo", "heic", "onnx", "parquet", "weights"]
     declared = project["dependencies"] + sum(
         (project["optional-dependencies"][e] for e in extras), []
     )

@@ -61,7 +61,7 @@ def reference(name, case):
     model = NETWORKS[case.network](case).double().train()
     names = {k: reference_name(case, k) for k in model.state_dict() if "num_batches" not in k}
     start = {
-        ours: tensors.tensor(theirs, tuple(model.state_dict()[ours].shape))
+        ours: cases.initial(theirs, tensors.tensor(theirs, tuple(model.state_dict()[ours].shape)))
         for ours, theirs in names.items()
     }
     model.load_state_dict({k: torch.from_numpy(v) for k, v in start.items()}, strict=False)

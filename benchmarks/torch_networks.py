@@ -21,17 +21,20 @@ from tests import tensors
 
 
 class FixedDropout(nn.Module):
-    """Dropout of the channels that `tests.tensors.kept` names, in training: no chance in it."""
+    """Dropout of the features that `tests.tensors.kept` names, in training: no chance in it.
 
-    def __init__(self, rate):
+    With `side`, features are flattened maps of side × side, and named with the channel last.
+    """
+
+    def __init__(self, rate, side=1):
         super().__init__()
-        self.rate = rate
+        self.rate, self.side = rate, side
 
     def forward(self, x):
         if not self.training:
             return x
         mask = torch.from_numpy(tensors.kept(x.shape[1], self.rate)).to(x.dtype)
-        return x * mask
+        return x * mask.reshape(self.side**2, -1).T.reshape(-1)
 
 
 class VGG16(nn.Module):
@@ -79,7 +82,7 @@ class AlexNet(nn.Module):
             nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2),
         )  # fmt: skip
         self.classifier = nn.Sequential(
-            FixedDropout(0.5), nn.Linear(256 * 36, 4096), nn.ReLU(),
+            FixedDropout(0.5, side=6), nn.Linear(256 * 36, 4096), nn.ReLU(),
             FixedDropout(0.5), nn.Linear(4096, 4096), nn.ReLU(),
         )  # fmt: skip
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import jax
 
 import jaxsent
+from jaxsent.run import logbook
 
 FILE = "history.jsonl"
 
 
 def record(workdir: Path, call: str, **facts) -> None:
-    """Appends a line: what was called ("train", "trained" at its end, "evaluate"), when, by which
-    command and versions, and `facts`. Only the first host writes.
+    """Appends a line: what was called ("train", "trained" or "stopped" at its end, "evaluate"),
+    when, by which command and versions, and `facts`. Only the first host writes.
     """
     if jax.process_index():
         return
@@ -28,14 +29,8 @@ def record(workdir: Path, call: str, **facts) -> None:
 
 
 def read(workdir: Path) -> list[dict]:
-    """All lines; one cut short by a crash is left out, and a run of older versions has none."""
-    path, lines = workdir / FILE, []
-    for text in path.read_text().splitlines() if path.is_file() else []:
-        try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
-            continue
-    return lines
+    """All lines, none of a run of older versions; one cut short by a crash is left out."""
+    return logbook.read(workdir / FILE)
 
 
 def environment() -> dict[str, str]:
@@ -77,7 +72,7 @@ def summary(workdir: Path) -> dict[str, str]:
     """How a run was trained, and by which command it is evaluated now, for its report."""
     lines = read(workdir)
     trained = [line for line in lines if line["call"] == "train"]
-    ended = [line for line in lines if line["call"] == "trained"]
+    ended = [line for line in lines if line["call"] in ("trained", "stopped")]
     facts = dict(trained[-1] if trained else environment())
     for name in ("call", "from_step", "to_step", "changes", "time"):
         facts.pop(name, None)

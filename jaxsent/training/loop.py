@@ -22,14 +22,14 @@ from jaxsent.training.step import train_step
 
 
 class Interrupted(Exception):
-    """Training stopped on request, after its state was saved. `signal` is the signal's number."""
+    """Training stopped on request, after its state was saved: `signal`'s number, after `step`."""
 
     def __init__(self, number: int, step: int):
         super().__init__(
             f"Stopped by {signal.Signals(number).name} at step {step}; all is saved, "
             "the same command goes on from there."
         )
-        self.signal = number
+        self.signal, self.step = number, step
 
 
 def train(config, workdir: Path, accept_changes: bool = False) -> dict:
@@ -78,9 +78,16 @@ def train(config, workdir: Path, accept_changes: bool = False) -> dict:
         if start < total:
             history.record(workdir, "train", from_step=start, to_step=total, changes=changed)
             began = time.perf_counter()
-            state = _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir)
-            seconds = round(time.perf_counter() - began, 1)
-            history.record(workdir, "trained", step=int(state.step), seconds=seconds)
+            ended, step = "stopped", None  # of a run that diverged
+            try:
+                state = _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir)
+                ended, step = "trained", int(state.step)
+            except Interrupted as stop:
+                step = stop.step
+                raise
+            finally:
+                seconds = round(time.perf_counter() - began, 1)
+                history.record(workdir, ended, step=step, seconds=seconds)
         step = checkpoints.best() if config.data.validation_split else checkpoints.last()
         variables = checkpoints.variables(step, state.variables())
     return evaluate.evaluate(task, variables, workdir, step)

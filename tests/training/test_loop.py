@@ -92,6 +92,10 @@ def test_a_resumed_run_equals_an_unbroken_one(
     expected, resumed = (parameters(tiny_config, tmp_path / n) for n in ("unbroken", "broken"))
     assert expected[0] == resumed[0] == 6
     jax.tree.map(np.testing.assert_array_equal, resumed[1], expected[1])
+    calls = history.read(tmp_path / "broken")
+    names = [line["call"] for line in calls]
+    assert names == ["train", "stopped", "train", "trained", "evaluate"]
+    assert calls[1]["step"] == calls[2]["from_step"] in (2, 3)
     lines = logbook.read(tmp_path / "broken" / "metrics.jsonl")
     steps, rates = ([line[key] for line in lines] for key in ("step", "learning_rate"))
     assert steps == sorted(set(steps))

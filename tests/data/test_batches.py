@@ -248,3 +248,10 @@ def test_the_whole_image_comes_with_files_as_they_are(builder):
 def test_crop_larger_than_the_resized_image(builder):
     with pytest.raises(UserError, match=r"resize=32 is below image_size=40"):
         eval_batches(builder, "test", batch_size=4, image_size=40, resize=32)
+
+
+def test_files_in_a_batch_keep_the_zeros_at_their_ends():
+    """Which NumPy's own bytes would lose."""
+    files = [b"ab\0\0", b"", b"\0"]
+    batch = batches._batched([{"photograph": file} for file in files])
+    assert list(batch["photograph"]) == files

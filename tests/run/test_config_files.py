@@ -80,7 +80,8 @@ def test_train_and_eval_from_a_wheel_anywhere(tmp_path):
     assert done.returncode == 0, done.stderr
     config = json.loads((place / "one" / "config.json").read_text())
     assert (config["optim"]["lr"], config["model"]["num_classes"]) == (0.01, 8)
-    assert "commit" not in json.loads((place / "one" / "history.jsonl").open().readline())
+    history = (place / "one" / "history.jsonl").read_text().splitlines()
+    assert "commit" not in json.loads(history[0])
     (place / "mine.py").unlink()
     done = call(place, packages, "eval", "one", "--split", "train")
     assert done.returncode == 0, done.stderr

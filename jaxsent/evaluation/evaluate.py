@@ -81,7 +81,6 @@ def evaluate(task, variables, workdir: Path, step: int) -> dict:
     """
     began = time.perf_counter()
     config = task.config
-    place = results_folder(workdir, config.data.name, config.data.test_split)
     collected = collect(task, variables)
     results = {
         "model": config.model.name,
@@ -96,6 +95,7 @@ def evaluate(task, variables, workdir: Path, step: int) -> dict:
     }
     results["seconds"] = time.perf_counter() - began
     if jax.process_index() == 0:
+        place = results_folder(workdir, config.data.name, config.data.test_split)
         page = report.write_report(
             place,
             title=f"{report.network(results)} on {config.data.name}",

@@ -1,17 +1,11 @@
-"""Read a photograph so that every reader will see the same: upright, 8-bit, opaque, one frame.
-
-Pillow reads headers and the odd files, OpenCV the ordinary JPEGs, which it does twice as fast.
-"""
+"""A photograph's file as it is stored: what every reader sees alike, upright, opaque, one frame."""
 
 import hashlib
-import io
-import struct
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
 
 from jaxsent.data import photograph
 from jaxsent.data.augment import decode
@@ -51,7 +45,7 @@ def encoded(path: Path, root: Path) -> bytes:
     is a symbolic link that leads out of `root`; ExtraNeeded for a HEIC without its extra.
     """
     data = read(path, root)
-    pixels, header = _pixels(data, path)
+    pixels, header = photograph.decoded(data, str(path))
     return data if header.plain else _encode(pixels, lossy=header.lossy)
 
 
@@ -62,7 +56,7 @@ def digest(data: bytes) -> str:
 
 def look(path: Path, root: Path) -> Looked:
     """Decode a file once and tell what `encoded` would store. Raises UserError as it does."""
-    pixels, header = _pixels(read(path, root), path)
+    pixels, header = photograph.decoded(read(path, root), str(path))
     return Looked(_digest(pixels), *pixels.shape[:2], header.turn, header.plain)
 
 
@@ -91,86 +85,8 @@ def grey(path: Path, root: Path) -> tuple[np.ndarray, int]:
 
     Raises UserError as `encoded` does.
     """
-    pixels, header = _pixels(read(path, root), path)
+    pixels, header = photograph.decoded(read(path, root), str(path))
     return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), header.turn
-
-
-def turned(image: np.ndarray, turn: int) -> np.ndarray:
-    """(H, W, ...) turned as the EXIF orientation `turn`, 1 to 8, says."""
-    if turn >= 5:
-        image = image.swapaxes(0, 1)
-    # Which axes then run backwards: 5 is the transposition itself, 6 clockwise, 8 the other way.
-    if turn in (3, 4, 7, 8):
-        image = image[::-1]
-    if turn in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    return np.ascontiguousarray(image)
-
-
-class _Header(NamedTuple):
-    plain: bool
-    lossy: bool
-    turn: int
-
-
-def _pixels(data: bytes, path: Path) -> tuple[np.ndarray, _Header]:
-    """(H, W, 3) uint8 RGB, upright and on white, and what the header says."""
-    if data[4:8] == photograph.FTYP:
-        return photograph.decode(data, str(path)), _Header(plain=False, lossy=False, turn=1)
-    try:
-        picture = Image.open(io.BytesIO(data))
-        header = _header(picture, data)
-        if not _ends(data):
-            raise UserError(f"{path}: cut short, without its end marker; restore or remove it")
-        if header.plain and header.lossy:
-            return decode(data, str(path)), header
-        return turned(_opaque(picture), header.turn), header
-    except UserError:
-        raise
-    except Exception as error:  # decoders raise whatever a broken file leads them to
-        cause = "no known format" if isinstance(error, UnidentifiedImageError) else error
-        content = f"{len(data)} bytes that do not decode ({cause})"
-        raise UserError(f"{path}: expected an image, found {content}") from None
-
-
-def _header(picture: Image.Image, data: bytes) -> _Header:
-    jpeg = picture.format in ("JPEG", "MPO")  # MPO: JPEGs in a row, of which readers see the first
-    try:
-        turn = picture.getexif().get(ExifTags.Base.Orientation, 1)
-        readable = True
-    except (SyntaxError, struct.error, ValueError, KeyError, TypeError):  # broken metadata
-        turn, readable = 1, False
-    turn = turn if turn in range(1, 9) else 1
-    eight_bits = jpeg or (picture.format == "PNG" and data[24] == 8)
-    still = jpeg or getattr(picture, "n_frames", 1) == 1
-    opaque = picture.mode in ("RGB", "L") and not picture.has_transparency_data
-    plain = eight_bits and still and opaque and readable and turn == 1
-    return _Header(plain, jpeg or picture.format == "WEBP", turn)
-
-
-def _opaque(picture: Image.Image) -> np.ndarray:
-    """The first frame on white, (H, W, 3) uint8 RGB, not yet turned."""
-    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip
-        picture = Image.fromarray(np.round(np.asarray(picture) / 257).astype(np.uint8))
-    elif picture.has_transparency_data:
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture.convert("RGBA"))
-    return np.asarray(picture.convert("RGB"))
-
-
-def _ends(data: bytes) -> bool:
-    """Whether a JPEG or PNG has its end marker; decoders differ on those that are cut short.
-
-    A JPEG's follows its first scan: that of a thumbnail lies in a segment before it.
-    """
-    if data.startswith(b"\x89PNG"):
-        return b"IEND\xaeB`\x82" in data
-    if not data.startswith(b"\xff\xd8"):
-        return True
-    at = 2
-    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":
-        at += 2 + int.from_bytes(data[at + 2 : at + 4])
-    return data.find(b"\xff\xd9", at) >= 0
 
 
 def _digest(pixels: np.ndarray) -> str:

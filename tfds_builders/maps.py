@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from jaxsent.data.augment import resize, resize_points
+from jaxsent.data.photograph import turned
 from tfds_builders import images
-from tfds_builders.images import Looked, turned
+from tfds_builders.images import Looked
 
 
 class Kind(NamedTuple):

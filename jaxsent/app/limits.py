@@ -1,15 +1,14 @@
 """What is looked at and what is refused, before a pixel is decoded."""
 
-import functools
 import io
 import warnings
 from typing import NamedTuple
 
 from PIL import Image
 
+from jaxsent.data.photograph import formats
 from jaxsent.errors import UserError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF")
 LARGEST = int(Image.MAX_IMAGE_PIXELS / 1e6)
 """Megapixels from which on Pillow itself takes an image for an attack."""
 
@@ -40,19 +39,6 @@ class Refused(UserError):
     def __init__(self, code: int, message: str):
         super().__init__(message)
         self.code = code
-
-
-@functools.cache
-def formats() -> tuple[str, ...]:
-    """Of FORMATS, what this machine reads: AVIF and HEIF depend on what is installed."""
-    try:
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
-    except ImportError:
-        pass
-    Image.init()
-    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def admit(data: bytes, limits: Limits) -> None:

@@ -22,7 +22,8 @@ import gradio as gr  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
 
 from jaxsent.app.examples import Picture  # noqa: E402
-from jaxsent.app.limits import Limits, formats  # noqa: E402
+from jaxsent.app.limits import Limits  # noqa: E402
+from jaxsent.data import photograph  # noqa: E402
 
 
 def mount(app: FastAPI, card, limits: Limits, examples: Sequence[Picture]) -> FastAPI:
@@ -38,7 +39,7 @@ def mount(app: FastAPI, card, limits: Limits, examples: Sequence[Picture]) -> Fa
 
 def _text(card, limits, examples) -> str:
     return Template(_asset("page.html")).substitute(
-        kinds=", ".join(formats()),
+        kinds=", ".join(photograph.formats()),
         megabytes=f"{limits.megabytes:g}",
         megapixels=f"{limits.megapixels:g}",
         bytes=limits.bytes,

@@ -24,8 +24,8 @@ def decode(data: bytes, name: str = "image") -> np.ndarray:
     Raises UserError naming the file if OpenCV cannot decode it.
     """
     flag = cv2.IMREAD_UNCHANGED if has_alpha(data) else cv2.IMREAD_COLOR_RGB
-    image = _imdecode(data, flag, name)
-    return on_white(image) if flag == cv2.IMREAD_UNCHANGED else image
+    image = imdecode(data, flag, name)
+    return on_white(image[..., [2, 1, 0, 3]]) if flag == cv2.IMREAD_UNCHANGED else image
 
 
 def decode_crop(
@@ -60,7 +60,7 @@ def decode_crop(
 
 def decode_region(data: bytes, name: str = "region") -> np.ndarray:
     """Decode a grey region file of 8 or 16 bits -> (H, W) uint8. Raises UserError."""
-    region = _imdecode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH, name)
+    region = imdecode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH, name)
     return region if region.dtype == np.uint8 else (region / 257.0 + 0.5).astype(np.uint8)
 
 
@@ -185,7 +185,8 @@ def _boxes(image: np.ndarray, size: int) -> list[Box]:
     return [(y, x, size, size) for y, x in corners]
 
 
-def _imdecode(data: bytes, flag: int, name: str) -> np.ndarray:
+def imdecode(data: bytes, flag: int, name: str) -> np.ndarray:
+    """cv2.imdecode with one of its flags. Raises UserError naming the file."""
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     except cv2.error:  # an empty file, or a header that claims too much
@@ -195,9 +196,16 @@ def _imdecode(data: bytes, flag: int, name: str) -> np.ndarray:
     return image
 
 
+ROWS = 1 << 20  # pixels that are laid on white at a time, so that floats stay few
+
+
 def on_white(image: np.ndarray) -> np.ndarray:
-    """(H, W, 4) BGRA of 8 or 16 bits -> (H, W, 3) uint8 RGB."""
-    top = 255 if image.dtype == np.uint8 else 65535
-    alpha = image[..., 3:] / top
-    rgb = image[..., 2::-1] * (255 / top)
-    return np.round(rgb * alpha + 255 * (1 - alpha)).astype(np.uint8)
+    """(H, W, 4) RGBA of 8 or 16 bits -> (H, W, 3) uint8 RGB."""
+    top = np.iinfo(image.dtype).max
+    opaque = np.empty((*image.shape[:2], 3), np.uint8)
+    step = max(ROWS // image.shape[1], 1)
+    for y in range(0, len(image), step):
+        rows = image[y : y + step]
+        alpha = rows[..., 3:] / top
+        opaque[y : y + step] = np.round(rows[..., :3] * (255 / top) * alpha + 255 * (1 - alpha))
+    return opaque

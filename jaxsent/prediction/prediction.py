@@ -89,7 +89,7 @@ class Prediction:
         shown[y : y + h, x : x + w] = overlay(augment.crop(self.image, self.box), heat)
         return shown
 
-    def save_maps(self, folder: Path) -> None:
+    def save_maps(self, folder: str | Path) -> None:
         """sentiment_map and each emotion's map in a folder: .npy as it is, 16-bit .png, and .jpg of
         the photograph with the map on it.
 
@@ -100,7 +100,7 @@ class Prediction:
 
         if self.sentiment_map is None:
             raise UserError("This network has no detection branch, so there are no maps to write.")
-        size = self.box[2:]
+        folder, size = Path(folder), self.box[2:]
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for emotion, values in {None: self.sentiment_map, **self.class_maps}.items():

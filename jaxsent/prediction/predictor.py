@@ -54,14 +54,15 @@ class Predictor:
                 yield photo, next(predictions) if isinstance(view, View) else view
 
     def predict(self, photos) -> np.ndarray:
-        """N photographs -> (N,) most probable classes (scikit-learn's name)."""
-        return np.array([p.label for p in self(list(photos))])
+        """N photographs, or one -> (N,) most probable classes (scikit-learn's name)."""
+        return np.array([p.label for p in self(_several(photos))])
 
     def predict_proba(self, photos) -> np.ndarray:
-        """N photographs -> (N, K) float32, columns in the order of `classes_`."""
+        """N photographs, or one -> (N, K) float32, columns in the order of `classes_`."""
+        photos = _several(photos)
         order = {name: i for i, name in enumerate(self.card.classes)}
         rows = np.zeros((len(photos), len(order)), np.float32)
-        for row, p in zip(rows, self(list(photos)), strict=True):
+        for row, p in zip(rows, self(photos), strict=True):
             row[[order[name] for name in p.labels]] = p.probabilities
         return rows
 
@@ -115,6 +116,11 @@ class Predictor:
         )
 
 
+def _several(photos) -> list:
+    """A path is one photograph, though Python would take its letters for many."""
+    return [photos] if photograph.is_one(photos) else list(photos)
+
+
 class View(NamedTuple):
     """The part of a photograph that a network sees.
 
@@ -138,6 +144,8 @@ def look(photo, card: Card) -> View:
       UserError: it cannot be read.
     """
     began = time.perf_counter()
+    if hasattr(photo, "read"):
+        photo = photo.read()  # once only, and the prediction's image is read again
     image, (h, w) = photograph.read_near(photo, card.resize)
     short = min(h, w)
     resized = augment.resize(

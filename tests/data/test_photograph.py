@@ -128,3 +128,115 @@ def test_whatever_a_decoder_raises_is_told_in_a_line(heic, monkeypatch, error):
     monkeypatch.setattr(Image, "open", fails)
     with pytest.raises(UserError, match="photograph"):
         photograph.read(heic[0])
+
+
+RGBA = np.zeros((24, 32, 4), np.uint8)
+RGBA[:12] = (200, 40, 90, 255)
+RGBA[12:18] = (200, 40, 90, 102)
+ON_WHITE = np.full((24, 32, 3), 255, np.uint8)
+ON_WHITE[:12] = (200, 40, 90)
+ON_WHITE[12:18] = (233, 169, 189)  # 0.4 of the colour and 0.6 of white
+
+
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [("PNG", {}), ("WEBP", {"lossless": True}), ("TIFF", {}), ("AVIF", {"quality": 100})],
+)
+def test_transparency_lies_on_white_in_every_format(form, options):
+    file = io.BytesIO()
+    Image.fromarray(RGBA).save(file, form, **options)
+    tolerance = 3 if form == "AVIF" else 0
+    for photo in (file.getvalue(), Image.fromarray(RGBA), RGBA):
+        difference = photograph.read(photo).astype(int) - ON_WHITE
+        assert np.abs(difference[:11]).max() <= tolerance
+        assert np.abs(difference[13:17]).max() <= tolerance
+
+
+def test_a_gif_s_clear_pixels_are_white():
+    file = io.BytesIO()
+    palette = Image.fromarray(np.kron(np.uint8([[1, 0]]), np.ones((8, 8), np.uint8)), "P")
+    palette.putpalette([9, 9, 9, 200, 40, 90])
+    palette.save(file, "GIF", transparency=0)
+    pixels = photograph.read(file.getvalue())
+    assert pixels[0, 0].tolist() == [200, 40, 90]
+    assert pixels[0, -1].tolist() == [255, 255, 255]
+
+
+def test_a_png_with_alpha_is_turned():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    Image.fromarray(RGBA).save(file, "PNG", exif=exif)
+    np.testing.assert_array_equal(photograph.read(file.getvalue()), np.rot90(ON_WHITE, -1))
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_large_jpeg_near_and_whole_are_turned_alike(turn):
+    data = jpeg(2944, 2208, turn)
+    near, shape = photograph.read_near(data, 256)
+    whole = photograph.read(data)
+    assert shape == whole.shape[:2]
+    assert tuple(4 * side for side in near.shape[:2]) == shape
+    small = whole.reshape(shape[0] // 4, 4, shape[1] // 4, 4, 3).mean((1, 3))
+    assert np.abs(near - small).mean() < 1.5
+
+
+@pytest.mark.parametrize("top", [65535, 40000])
+def test_sixteen_bits_of_grey(top):
+    values = np.linspace(0, top, 24 * 32).reshape(24, 32).astype(np.uint16)
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, "TIFF")
+    for photo in (
+        Image.fromarray(values),
+        Image.fromarray(values.astype(np.int32)),
+        file.getvalue(),
+    ):
+        np.testing.assert_allclose(photograph.read(photo)[..., 1], values / 257, atol=0.51)
+
+
+def test_a_tiff_of_sixteen_bit_colour():
+    import cv2
+
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3)).astype(np.uint16) * 257
+    data = cv2.imencode(".tiff", pixels)[1].tobytes()
+    np.testing.assert_array_equal(photograph.read(data), pixels[..., ::-1] // 257)
+
+
+@pytest.mark.parametrize(
+    ("photo", "expected"),
+    [
+        (Image.fromarray(np.full((8, 9), 0.5, np.float32)), "0.5 to 0.5, are no brightness"),
+        (Image.fromarray(np.full((8, 9), 70_000, np.int32)), "no brightness"),
+        (np.full((8, 9, 3), 0.5), r"float64 .*\(255 \* array\).round\(\).astype\(np.uint8\)"),
+        (np.full((8, 9, 3), 200.0), r"float64 .*0 to 255, array.round\(\).astype\(np.uint8\)"),
+        (np.zeros((3, 8, 9), np.uint8), r"\(3, 8, 9\); transpose it, .transpose\(1, 2, 0\)\."),
+        (np.zeros((3, 8, 9)), r"transpose it, .* and make its values"),
+        (np.zeros((8, 9, 3), np.uint16), r"array / 257"),
+        (np.zeros((5, 8, 9, 3), np.uint8), r"list\(array\)"),
+        (np.zeros((8, 9, 2), np.uint8), r"\(8, 9, 2\)\.$"),
+        (np.zeros((0, 9, 3)), r"float64 \(0, 9, 3\)\.$"),
+        (io.StringIO("text"), "open it with mode 'rb'"),
+        (7, "an open file, .* found int"),
+    ],
+)
+def test_what_is_no_photograph_gets_the_message_that_helps(photo, expected):
+    with pytest.raises(UserError, match=expected):
+        photograph.read(photo)
+
+
+def test_open_files(tmp_path):
+    data = jpeg(64, 48)
+    (tmp_path / "a.jpg").write_bytes(data)
+    expected = photograph.read(data)
+    np.testing.assert_array_equal(photograph.read(io.BytesIO(data)), expected)
+    with (tmp_path / "a.jpg").open("rb") as file:
+        image, shape = photograph.read_near(file, 32)
+    np.testing.assert_array_equal(image, expected)
+    assert shape == (48, 64)
+
+
+def test_one_photograph_or_several(tmp_path):
+    one = ("a.jpg", tmp_path, b"bytes", io.BytesIO(), RGBA, Image.fromarray(RGBA))
+    assert all(photograph.is_one(photo) for photo in one)
+    several = (["a.jpg"], ("a.jpg",), np.zeros((2, 8, 9, 3), np.uint8), iter("ab"), np.array(["a"]))
+    assert not any(photograph.is_one(photos) for photos in several)

@@ -62,6 +62,12 @@ def test_photographs_are_judged_as_in_evaluation(run, photos):
             assert p == pytest.approx(float(row[name]), abs=2e-5)
     np.testing.assert_allclose(predictor.predict_proba([photos / f for f in files]).sum(1), 1, 1e-5)
     assert list(predictor.predict([photos / f for f in files])) == [p.label for p in predictions]
+    assert list(predictor.predict(str(photos / files[0]))) == [predictions[0].label]
+    assert predictor.predict_proba(photos / files[0]).shape == (1, len(predictor.classes_))
+    with (photos / files[0]).open("rb") as file:
+        opened = predictor(file)
+    np.testing.assert_allclose(opened.probabilities, predictions[0].probabilities, 1e-5)
+    np.testing.assert_array_equal(opened.image, predictions[0].image)
 
 
 @pytest.mark.parametrize("key", ["mean", "std"])

@@ -34,7 +34,7 @@ def get_config() -> ConfigDict:
     m.head = "linear"  # wsidnet: linear or mlp (4096 → 2048 → K)
     m.regress = ()  # ratings predicted beside the classes: ("valence", "arousal") of oasis and emod
     m.regress_mean = config_dict.placeholder(tuple)  # of the ratings; unset: in the training split
-    m.regress_std = config_dict.placeholder(tuple)
+    m.regress_std = config_dict.placeholder(tuple)  # their standard deviations, likewise
     m.kmax = 0.2  # wildcat: highest places that are averaged; below 1 a share, else their number
     m.kmin = 0.2  # wildcat: lowest places
     m.alpha = 0.7  # wildcat: weight of the lowest
@@ -49,7 +49,7 @@ def get_config() -> ConfigDict:
 
     c.input = p = ConfigDict()  # unset: what the weights expect, or what the run began with
     p.mean = config_dict.placeholder(tuple)  # of RGB values 0..255
-    p.std = config_dict.placeholder(tuple)
+    p.std = config_dict.placeholder(tuple)  # of the same, by which differences are divided
     p.interpolation = config_dict.placeholder(str)  # for enlarging: bilinear or bicubic
 
     c.data = d = ConfigDict()
@@ -59,11 +59,11 @@ def get_config() -> ConfigDict:
     d.strict = False  # stop at the first missing or undecodable image
     d.workers = 0  # processes that decode; 0: threads of this one
     d.keep = 1.0  # GiB of decoded photographs kept for the next epochs, over all workers
-    d.train_split = "train"
+    d.train_split = "train"  # whose images are learnt
     d.subset = ""  # of it only the images of this file: names, a line each, or a predictions.csv,
     # of which PCNN's rule removes those that the network there was in doubt of
     d.validation_split = ""  # picks the best checkpoint; empty: the last one counts
-    d.test_split = "test"
+    d.test_split = "test"  # on which the report's numbers are
     d.image_size = 224  # side of the network's input, in pixels; 0: as the weights were trained
     d.class_target = "polarity"  # label or polarity, for the classification branch
     d.detect_target = "label"  # label or polarity, for the detection branch
@@ -78,27 +78,27 @@ def get_config() -> ConfigDict:
 
     c.train = t = ConfigDict()
     t.batch_size = 32  # over all devices and hosts
-    t.epochs = 60.0
+    t.epochs = 60.0  # rounds through the training images
     t.steps = 0  # overrides epochs where not 0
     t.accumulate = 1  # micro-batches whose gradients make one update
     t.ema = 0.0  # decay of the running average of parameters that is evaluated; 0: none
-    t.log_every = 10  # steps
-    t.validate_every = 1.0  # epochs
-    t.checkpoint_every = 500  # steps
+    t.log_every = 10  # steps between two lines of the log
+    t.validate_every = 1.0  # epochs between two looks at the validation split
+    t.checkpoint_every = 500  # steps between two checkpoints
 
     c.optim = o = ConfigDict()
     o.lr = 0.01  # of new layers
     o.backbone_lr = 0.01  # of the backbone
-    o.momentum = 0.9
-    o.weight_decay = 5e-4
+    o.momentum = 0.9  # of stochastic gradient descent
+    o.weight_decay = 5e-4  # of all parameters
     o.schedule = "step"  # step, cosine or constant
     o.decay_every = 20.0  # epochs between steps
-    o.decay_rate = 0.1
-    o.warmup = 0.0  # epochs
+    o.decay_rate = 0.1  # by which a step multiplies both rates
+    o.warmup = 0.0  # epochs in which the rates rise from 0
     o.clip = 0.0  # largest norm of the gradient; 0: no clipping
 
     c.loss = loss = ConfigDict()
-    loss.class_weight = 1.0
+    loss.class_weight = 1.0  # of the classification branch's cross-entropy
     loss.detect_weight = 0.1  # λ of WSIDNet Eq. 7; 1 in WSCNet
     loss.detect = "cross_entropy"  # or polarity: −log of the mass on the image's polarity
     loss.distribution_weight = 0.0  # λ of Yang et al. 2017: (1 − λ) cross-entropy + λ KL from the
@@ -108,7 +108,7 @@ def get_config() -> ConfigDict:
     loss.affect_weight = 1.0  # of model.regress: mean square of the standardised ratings
 
     c.eval = e = ConfigDict()
-    e.batch_size = 64
+    e.batch_size = 64  # over all devices and hosts
     e.resize = 256  # shorter side before the crop, in pixels
     e.ten_crop = True  # four corners, centre and their mirrors; the single view is always reported
     e.examples = 12  # best, worst and random images shown in the report, each

@@ -1,8 +1,9 @@
-"""What the site makes as it is built: equations, and the help of every command."""
+"""What the site makes as it is built: equations, the help of every command, every config key."""
 
 import argparse
 import html
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from latex2mathml import converter
 
 ROOT = Path(__file__).parents[1]
 HELP = "<!-- help of every command -->"
+KEYS = "<!-- every key -->"
+_SECTION = re.compile(r"    c\.(\w+) = (?:\w+ = )?ConfigDict\(\)")
+_KEY = re.compile(r"    (?:c\.(seed)|(\w+)\.(\w+)) = (.+?)(?:  # (.*))?")
+_MORE = re.compile(r"    # (.*)")
 
 
 def on_config(config):
@@ -20,7 +25,10 @@ def on_config(config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    return markdown.replace(HELP, commands()) if HELP in markdown else markdown
+    for mark, make in ((HELP, commands), (KEYS, keys)):
+        if mark in markdown:
+            markdown = markdown.replace(mark, make())
+    return markdown
 
 
 def equation(source, language, css_class, options, md, **_) -> str:
@@ -47,3 +55,42 @@ def _parsers(parser):
         if isinstance(action, argparse._SubParsersAction):
             for child in action.choices.values():
                 yield from _parsers(child)
+
+
+def keys() -> str:
+    """A table a section of configs/base.py: key, default, values that are allowed, meaning."""
+    sys.path[:0] = [str(ROOT)]
+    from jaxsent.models import CHOICES
+    from jaxsent.run import checks, ranges
+
+    words = {f"model.{name}": values for name, values in CHOICES.items()} | checks.CHOICES
+    lines = []
+    for section, rows in _rows((ROOT / "configs" / "base.py").read_text("utf-8")).items():
+        if section:
+            lines += ["", f"### {section}", ""]
+        lines += ["| key | default | values | meaning |", "|---|---|---|---|"]
+        for name, default, meaning in rows:
+            key = f"{section}.{name}" if section else name
+            allowed = words.get(key) or (ranges.RANGES.get(key, ""),)
+            values = ", ".join(map(str, allowed))
+            cells = [f"`{key}`", default, values, meaning.replace("|", "\\|")]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _rows(text: str) -> dict[str, list[list[str]]]:
+    """Section -> [key, default, meaning] of each key; comments that go on are joined."""
+    sections = {"": []}
+    section = ""
+    for line in text.splitlines():
+        if started := _SECTION.match(line):
+            section = started[1]
+            sections[section] = []
+        elif key := _KEY.fullmatch(line):
+            seed, _, name, value, meaning = key.groups()
+            unset = value.startswith("config_dict.placeholder")
+            default = "unset" if unset else f"`{value}`"
+            sections["" if seed else section].append([seed or name, default, meaning or ""])
+        elif (more := _MORE.fullmatch(line)) and sections[section]:
+            sections[section][-1][2] += " " + more[1]
+    return sections

@@ -219,3 +219,23 @@ def test_the_notebook_runs(checkout):
     client.NotebookClient(book, timeout=900, resources=place).execute(env=environment(checkout))
     outputs = [output for cell in book.cells for output in cell.get("outputs", [])]
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
+
+
+def test_the_site_tells_of_every_key(monkeypatch):
+    """With default, values and meaning: a key without a comment in base.py fails here."""
+    pytest.importorskip("latex2mathml", reason="needs the extra docs")
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    import hooks
+
+    from configs import base
+
+    rows = [line.split(" | ") for line in hooks.keys().splitlines() if line.startswith("| `")]
+    table = {row[0].strip("| `"): row[1:] for row in rows}
+    config = base.get_config()
+    expected = {"seed"} | {
+        f"{section}.{key}" for section in config if section != "seed" for key in config[section]
+    }
+    assert set(table) == expected
+    assert table["augment.flip"][:2] == ["`0.5`", "from 0 to 1"]
+    assert table["model.readout"][1] == "mean, flatten, max"
+    assert all(len(meaning.strip(" |")) > 8 for *_, meaning in table.values())

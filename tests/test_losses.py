@@ -127,7 +127,7 @@ def test_a_network_learns_distributions(tiny_config, tmp_path):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("distribution_weight", 1.5, "expected a weight of 0 to 1"),
+        ("distribution_weight", 1.5, "expected from 0 to 1"),
         ("distribution_over", "all", "expected polarity or wheel"),
     ],
 )

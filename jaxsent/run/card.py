@@ -1,11 +1,13 @@
 """What a model says of itself beside its weights, in a run's folder as in an exported file."""
 
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 from jaxsent import __version__
 from jaxsent.errors import UserError
+from jaxsent.run.ranges import RANGES
 
 LICENCE = (
     "These weights come from the photographs ({data}) and the initial weights ({init}) that they "
@@ -13,6 +15,8 @@ LICENCE = (
 )
 KEY = "jaxsent"
 """Where formats with a dictionary of texts keep what `metadata` says, as JSON."""
+LONGEST_NAME = 100  # characters, which are at most 400 bytes as UTF-8
+_PATHLIKE = re.compile(r"^[.~]|[/\\:]")
 LARGEST = 8192  # pixels of a side: more is a damaged file
 
 
@@ -88,6 +92,10 @@ def card_of(metadata: dict, file: Path) -> Card:
             image_size=int(metadata["data"]["image_size"]),
             interpolation=metadata["input"]["interpolation"],
         )
+        for key in ("mean", "std"):
+            numbers = metadata["input"][key]
+            if len(numbers) != 3 or not all(v in RANGES[f"input.{key}"] for v in numbers):
+                raise ValueError(f"input.{key}={numbers}")
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{file}: what it says of its model is damaged ({error!r}).") from None
     if not card.classes:
@@ -101,6 +109,12 @@ def card_of(metadata: dict, file: Path) -> Card:
 
 
 def _names(names) -> tuple[str, ...]:
+    """Names of classes, which become names of files: none leads out of a folder."""
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise TypeError(f"names {names!r}"[:80])
+    for name in names:
+        if not (0 < len(name) <= LONGEST_NAME and name.isprintable()) or _PATHLIKE.search(name):
+            raise ValueError(f"the name {name[:80]!r}")
+    if len(set(names)) < len(names):
+        raise ValueError("a name twice")
     return tuple(names)

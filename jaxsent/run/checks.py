@@ -3,40 +3,39 @@
 from pathlib import Path
 
 from jaxsent import models
+from jaxsent.data.augment import CROPS
 from jaxsent.errors import UserError
 from jaxsent.metrics.detection import ORDERS
-from jaxsent.run import sharding
+from jaxsent.run import ranges, sharding
+
+CHOICES = {
+    "data.class_target": ("label", "polarity"),
+    "data.detect_target": ("label", "polarity"),
+    "augment.crop": CROPS,
+    "loss.detect": ("cross_entropy", "polarity"),
+    "loss.distribution_over": ("polarity", "wheel"),
+    "init.scope": ("all", "backbone", "features", "detection"),
+    "optim.schedule": ("step", "cosine", "constant"),
+    "eval.cases": ORDERS,
+}
+"""Keys that take one of a few words; those of `model` are in jaxsent.models."""
 
 
 def check(config, training: bool = True) -> None:
     """Raises UserError for values that no later step would explain as well."""
+    ranges.check(config)
     if training:
         sharding.check_batch_size(
             "train.batch_size", config.train.batch_size, config.train.accumulate
         )
     sharding.check_batch_size("eval.batch_size", config.eval.batch_size)
-    choices = {
-        "data.class_target": ("label", "polarity"),
-        "data.detect_target": ("label", "polarity"),
-        "loss.detect": ("cross_entropy", "polarity"),
-        "loss.distribution_over": ("polarity", "wheel"),
-        "init.scope": ("all", "backbone", "features", "detection"),
-        "optim.schedule": ("step", "cosine", "constant"),
-        "eval.cases": ORDERS,
-    }
-    for path, allowed in choices.items():
+    for path, allowed in CHOICES.items():
         section, key = path.split(".")
         if config[section][key] not in allowed:
             raise UserError(f"{path}={config[section][key]!r}: expected {' or '.join(allowed)}.")
     if config.loss.detect == "polarity" and config.data.detect_target != "polarity":
         raise UserError("loss.detect=polarity needs data.detect_target=polarity.")
     _check_map(config)
-    share, sigma = config.loss.distribution_weight, config.loss.distribution_sigma
-    if not 0 <= share <= 1 or sigma <= 0:
-        raise UserError(
-            f"loss.distribution_weight={share}, loss.distribution_sigma={sigma}: expected a weight "
-            "of 0 to 1 and a width above 0."
-        )
     if config.eval.resize < config.data.image_size:
         raise UserError(
             f"eval.resize={config.eval.resize} is smaller than data.image_size="

@@ -87,9 +87,10 @@ def get_config() -> ConfigDict:
     t.checkpoint_every = 500  # steps between two checkpoints
 
     c.optim = o = ConfigDict()
+    o.name = "sgd"  # as both papers; or adamw, which wants a rate of about 1e-3
     o.lr = 0.01  # of new layers
     o.backbone_lr = 0.01  # of the backbone
-    o.momentum = 0.9  # of stochastic gradient descent
+    o.momentum = 0.9  # of sgd; β₁ of adamw
     o.weight_decay = 5e-4  # of all parameters
     o.schedule = "step"  # step, cosine or constant
     o.decay_every = 20.0  # epochs between steps

@@ -5,6 +5,7 @@ import importlib
 import sys
 import traceback
 
+from jaxsent import __version__
 from jaxsent.errors import UserError
 
 COMMANDS = {
@@ -28,6 +29,9 @@ COMMANDS = {
 def main() -> int:
     """The console script: 0 when all was done, 2 for bad input, 1 where a part failed."""
     whole = parser()
+    if len(sys.argv) == 1:
+        whole.print_help()
+        return 0
     options, options.overrides = whole.parse_known_args()
     module = importlib.import_module(f"jaxsent.commands.{options.command}")
     overridden = hasattr(module, "OVERRIDES")
@@ -55,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
         prog="jaxsent",
         description="Which emotion a photograph evokes, and which of its regions evoke it.",
     )
+    whole.add_argument("--version", action="version", version=f"jaxsent {__version__}")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, what in COMMANDS.items():
         command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")

@@ -6,6 +6,8 @@ import textwrap
 from pathlib import Path
 
 DATA_DIR = "~/tensorflow_datasets"
+LOOKED_IN = (DATA_DIR, "runs/prepared")
+"""Where prepared sets are looked for by commands that only tell of them."""
 
 
 def add(parser) -> None:
@@ -34,7 +36,10 @@ def add(parser) -> None:
     prepare.set_defaults(do=_prepare)
 
     listing = actions.add_parser("list", help="every set: prepared or not, size, where to get it")
-    listing.add_argument("--data-dir", **shared)
+    listing.add_argument(
+        "--data-dir", action="append", metavar="DIR",
+        help=f"prepared sets, as often as you like (default {' and '.join(LOOKED_IN)})",
+    )  # fmt: skip
     listing.add_argument("--json", action="store_true", help="for programs")
     listing.set_defaults(do=_list)
 
@@ -100,7 +105,8 @@ def _summary(contents) -> None:
 
 
 def _list(options) -> int:
-    sets = list(_sets(Path(options.data_dir).expanduser()))
+    folders = [Path(folder).expanduser() for folder in options.data_dir or LOOKED_IN]
+    sets = list(_sets(folders))
     if options.json:
         print(json.dumps(sets, indent=1, ensure_ascii=False))
         return 0
@@ -112,7 +118,8 @@ def _block(one: dict) -> str:
     """A set in a few lines: name, size and state, then what else is known of it."""
     images = "as many images as you have" if one["images"] is None else f"{one['images']:,} images"
     prepared = [
-        f"{p['name']}, {sum(p['splits'].values()):,} images, {p['size']}" for p in one["prepared"]
+        f"{p['name']}, {sum(p['splits'].values()):,} images, {p['size']} in {p['folder']}"
+        for p in one["prepared"]
     ]
     facts = {
         "classes": ", ".join(one["classes"]) or "those of your folders",
@@ -131,14 +138,14 @@ def _block(one: dict) -> str:
     )
 
 
-def _sets(data_dir: Path):
+def _sets(folders: list[Path]):
     """What is known of each set, as JSON has it."""
     import tensorflow_datasets as tfds
 
     import tfds_builders
     from tfds_builders.prepare import prepared
 
-    there = prepared(data_dir)
+    there = [one for folder in folders for one in prepared(folder)]
     for name in tfds_builders.names():
         cls = tfds_builders.builder_class(name)
         card = cls.CARD

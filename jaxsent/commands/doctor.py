@@ -4,13 +4,13 @@ import json
 import os
 from pathlib import Path
 
-from jaxsent.commands.data import DATA_DIR
+from jaxsent.commands.data import LOOKED_IN
 
 
 def add(parser) -> None:
     parser.add_argument(
         "--data-dir", type=Path, action="append", metavar="DIR",
-        help=f"prepared sets, as often as you like (default {DATA_DIR} and runs/prepared)",
+        help=f"prepared sets, as often as you like (default {' and '.join(LOOKED_IN)})",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="for programs")
 
@@ -18,7 +18,7 @@ def add(parser) -> None:
 def run(options) -> int:
     from jaxsent.commands import examine
 
-    folders = options.data_dir or [Path(DATA_DIR), Path("runs/prepared")]
+    folders = options.data_dir or map(Path, LOOKED_IN)
     examination = examine.examine([folder.expanduser() for folder in folders])
     if options.json:
         print(json.dumps(examination, indent=1, ensure_ascii=False))

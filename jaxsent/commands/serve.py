@@ -72,6 +72,8 @@ def check(options) -> None:
             f"--max-megapixels {options.max_megapixels:g}: at most {LARGEST}; larger images are "
             "taken for attacks."
         )
+    if not 0 <= options.port <= 65535:
+        raise UserError(f"--port {options.port}: expected 0 to 65535.")
     for name in ("max_mb", "max_megapixels", "timeout", "queue"):
         if getattr(options, name) <= 0:
             raise UserError(f"--{name.replace('_', '-')}: expected a number above 0.")

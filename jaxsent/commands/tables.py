@@ -15,6 +15,9 @@ def add(parser) -> None:
         default="text",
         help="how it is written (default text)",
     )
+    parser.add_argument(
+        "--commands", action="store_true", help="also the command that makes each empty cell's run"
+    )
 
 
 def run(options) -> int:
@@ -32,8 +35,12 @@ def run(options) -> int:
         print(written)
         steps = missing(table, options.runs)
         if steps and options.format == "text":
-            print(f"\nEmpty cells: jaxsent reproduce --table {name}, or one by one")
-            for step in steps:
+            print(
+                f"\nEmpty cells: {len(steps)} runs, made by jaxsent reproduce --table {name}",
+                end="",
+            )
+            print(", or one by one" if options.commands else " (one by one: --commands)")
+            for step in steps if options.commands else ():
                 print("  " + shlex.join(command(step, Sources(options.runs))))
     return 0
 

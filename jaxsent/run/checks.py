@@ -15,6 +15,7 @@ CHOICES = {
     "loss.detect": ("cross_entropy", "polarity"),
     "loss.distribution_over": ("polarity", "wheel"),
     "init.scope": ("all", "backbone", "features", "detection"),
+    "optim.name": ("sgd", "adamw"),
     "optim.schedule": ("step", "cosine", "constant"),
     "eval.cases": ORDERS,
 }

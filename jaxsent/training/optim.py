@@ -1,4 +1,4 @@
-"""SGD as both papers use it: two learning rates, momentum, weight decay, a schedule."""
+"""SGD as both papers use it, or AdamW: two learning rates, momentum, weight decay, a schedule."""
 
 import jax
 import jax.numpy as jnp
@@ -43,22 +43,39 @@ def schedule(config, steps_per_epoch: float, total_steps: int) -> optax.Schedule
 def optimizer(config, factor: optax.Schedule, frozen: bool) -> optax.GradientTransformation:
     """Torch's SGD (g + decay·p, then momentum, then the rate) with a rate for each group.
 
-    The groups are "backbone" and everything else, "new"; a frozen backbone keeps no momentum.
+    With `config.name` "adamw" Loshchilov and Hutter's AdamW as in torch, whose decay is not among
+    the gradients: p − rate · (m̂ / (√v̂ + 1e-8) + decay · p), β₁ the momentum, β₂ 0.999. The groups
+    are "backbone" and everything else, "new"; a frozen backbone keeps no momentum.
     """
 
-    def sgd(rate):
+    def rule(rate):
+        def course(step):
+            return rate * factor(step)
+
+        if config.name == "adamw":
+            adamw = optax.adamw(course, config.momentum, weight_decay=config.weight_decay)
+            return optax.GradientTransformation(adamw.init, _promoting(adamw.update))
         return optax.chain(
-            optax.add_decayed_weights(config.weight_decay),
-            optax.sgd(lambda step: rate * factor(step), config.momentum),
+            optax.add_decayed_weights(config.weight_decay), optax.sgd(course, config.momentum)
         )
 
     groups = {
-        "new": sgd(config.lr),
-        "backbone": optax.set_to_zero() if frozen else sgd(config.backbone_lr),
+        "new": rule(config.lr),
+        "backbone": optax.set_to_zero() if frozen else rule(config.backbone_lr),
     }
     grouped = optax.multi_transform(groups, group)
     clip = optax.clip_by_global_norm(config.clip) if config.clip else optax.identity()
     return optax.chain(clip, grouped)
+
+
+def _promoting(update):
+    """optax's AdamW raises floats to whole powers, which strict promotion of types forbids."""
+
+    def promoted(*args):
+        with jax.numpy_dtype_promotion("standard"):
+            return update(*args)
+
+    return promoted
 
 
 def group(params: dict) -> dict:

@@ -348,7 +348,12 @@ def test_the_commands(tmp_path, monkeypatch, capsys):
     assert status == 0
     assert "90.00" in out
     assert "0.82" in out  # its difference to 89.18
-    assert f"--workdir {tmp_path}/wsidnet_twitter2_fold3" in out
+    assert "67 runs of jaxsent reproduce --table wsidnet2 (one by one: --commands)" in out
+    assert "--workdir" not in out
+    arguments = ("tables", "wsidnet2", "--runs", tmp_path, "--commands")
+    assert (
+        f"--workdir {tmp_path}/wsidnet_twitter2_fold3" in call(monkeypatch, capsys, *arguments)[1]
+    )
     status, out, _ = call(monkeypatch, capsys, "tables", "--runs", tmp_path, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(out)))
     assert {row["table"] for row in rows} == set(TABLES)

@@ -67,3 +67,28 @@ def test_clipping_bounds_the_whole_gradient():
     updates, _ = tx.update(GRADS, tx.init(PARAMS), PARAMS)
     norm = np.sqrt(sum(float((u**2).sum()) for u in jax.tree.leaves(updates)))
     assert norm == pytest.approx(0.5, rel=1e-5)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_adamw_is_torchs(frozen):
+    """torch.optim.AdamW's rule, written out: decay by the rate, not among the gradients."""
+    c = config(name="adamw", lr=0.1, backbone_lr=0.01, momentum=0.8, weight_decay=0.05,
+               schedule="constant")  # fmt: skip
+    tx = optim.optimizer(c, optim.schedule(c, 10, 100), frozen)
+    params, state = PARAMS, tx.init(PARAMS)
+    expected = {k: np.asarray(v["w"], np.float64) for k, v in PARAMS.items()}
+    first = {k: np.zeros(len(v)) for k, v in expected.items()}
+    second = {k: np.zeros(len(v)) for k, v in expected.items()}
+    for step in range(1, 4):
+        gradients = jax.tree.map(lambda g, step=step: g * step, GRADS)
+        updates, state = tx.update(gradients, state, params)
+        params = jax.tree.map(lambda p, u: p + u, params, updates)
+        for name, rate in (("backbone", 0.0 if frozen else 0.01), ("head", 0.1)):
+            g = np.asarray(GRADS[name]["w"], np.float64) * step
+            first[name] = 0.8 * first[name] + 0.2 * g
+            second[name] = 0.999 * second[name] + 0.001 * g**2
+            m, v = first[name] / (1 - 0.8**step), second[name] / (1 - 0.999**step)
+            old = expected[name]
+            expected[name] = old - rate * 0.05 * old - rate * m / (np.sqrt(v) + 1e-8)
+    for name, values in expected.items():
+        np.testing.assert_allclose(params[name]["w"], values, rtol=1e-5)

@@ -35,11 +35,8 @@ def run(options) -> int:
         print(written)
         steps = missing(table, options.runs)
         if steps and options.format == "text":
-            print(
-                f"\nEmpty cells: {len(steps)} runs, made by jaxsent reproduce --table {name}",
-                end="",
-            )
-            print(", or one by one" if options.commands else " (one by one: --commands)")
+            more = "or one by one" if options.commands else "one by one with --commands"
+            print(f"\nEmpty cells: {len(steps)} runs of jaxsent reproduce --table {name}, {more}")
             for step in steps if options.commands else ():
                 print("  " + shlex.join(command(step, Sources(options.runs))))
     return 0

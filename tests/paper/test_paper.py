@@ -348,7 +348,7 @@ def test_the_commands(tmp_path, monkeypatch, capsys):
     assert status == 0
     assert "90.00" in out
     assert "0.82" in out  # its difference to 89.18
-    assert "67 runs of jaxsent reproduce --table wsidnet2 (one by one: --commands)" in out
+    assert "67 runs of jaxsent reproduce --table wsidnet2, one by one with --commands" in out
     assert "--workdir" not in out
     arguments = ("tables", "wsidnet2", "--runs", tmp_path, "--commands")
     assert (

@@ -1,7 +1,8 @@
 """Checkpoints of a run. The only file that knows orbax (its v1 interface is still moving).
 
 A run keeps the last two, to resume from, and the best by validation accuracy. Parts are stored
-apart, so that evaluation and transfer read parameters without the optimizer's state.
+apart, so that evaluation and transfer read parameters without the optimizer's state. Digests of a
+checkpoint's files lie beside them: of a damaged one nothing is read, and the one before counts.
 """
 
 from pathlib import Path
@@ -13,7 +14,9 @@ import optax
 from flax.traverse_util import flatten_dict
 from orbax.checkpoint import v1 as ocp
 
+from jaxsent.console import console
 from jaxsent.errors import Diverged, UserError
+from jaxsent.run import digests
 from jaxsent.run.state import TrainState
 
 Policies = ocp.training.preservation_policies
@@ -35,7 +38,9 @@ class Checkpoints:
             keep_checkpoints_without_metrics=False,
         )
         keep = Policies.AnyPreservationPolicy([Policies.LatestN(2), best])
+        self.folder = folder
         self._checkpointer = ocp.training.Checkpointer(folder.absolute(), preservation_policy=keep)
+        self._damage: dict[int, str | None] = {}
 
     def __enter__(self):
         return self
@@ -56,6 +61,8 @@ class Checkpoints:
             check_finite(state)
             metrics = None if accuracy is None else {"accuracy": float(accuracy)}
             self._checkpointer.save_checkpointables(step, _parts(state), metrics=metrics)
+            if jax.process_index() == 0:
+                digests.write(self.folder / str(step))
 
     def discard(self, step: int) -> None:
         """Deletes the checkpoint of `step`, where there is one."""
@@ -63,13 +70,16 @@ class Checkpoints:
             self._checkpointer.delete(step)
 
     def last(self) -> int | None:
-        """Step of the newest checkpoint, None where there is none."""
-        latest = self._checkpointer.latest
-        return None if latest is None else latest.step
+        """Step of the newest checkpoint that is whole, None where there is none.
+
+        Raises:
+          UserError: there are some, all of them damaged.
+        """
+        return max((c.step for c in self._whole()), default=None)
 
     def best(self) -> int | None:
         """Step of the checkpoint with the best validation accuracy, else the newest."""
-        scored = [c for c in self._checkpointer.checkpoints if c.metrics]
+        scored = [c for c in self._whole() if c.metrics]
         if not scored:
             return self.last()
         return max(scored, key=lambda c: c.metrics["accuracy"]).step
@@ -77,10 +87,14 @@ class Checkpoints:
     def restore(self, state: TrainState, step: int) -> TrainState:
         """The state saved at `step`; `state` gives structure, shapes and shardings.
 
+        Training goes on from there, so what is newer, and damaged, is deleted.
+
         Raises:
           UserError: what was saved does not fit.
         """
         loaded = self._load(step, _parts(state))
+        for newer in [c.step for c in self._checkpointer.checkpoints if c.step > step]:
+            self._checkpointer.delete(newer)
         return state.replace(**loaded | {"step": loaded["step"]["step"]})
 
     def variables(self, step: int, variables: dict) -> dict:
@@ -100,6 +114,24 @@ class Checkpoints:
         )
         loaded = self._checkpointer.load_checkpointables(step, abstract)
         return {kind: loaded.get(part, {}) for kind, part in parts.items()}
+
+    def _whole(self) -> list:
+        there = self._checkpointer.checkpoints
+        for c in there:
+            if c.step not in self._damage:
+                self._damage[c.step] = name = digests.damaged(self.folder / str(c.step))
+                if name:
+                    console.print(
+                        f"{self.folder}/{c.step}: damaged, its file {name} is not as it was "
+                        "written; nothing of this checkpoint is used."
+                    )
+        whole = [c for c in there if not self._damage[c.step]]
+        if there and not whole:
+            raise UserError(
+                f"{self.folder}: every checkpoint is damaged; restore the folder from a copy, or "
+                "train into another workdir."
+            )
+        return whole
 
     def _load(self, step, parts: dict) -> dict:
         abstract = jax.tree.map(

@@ -16,7 +16,7 @@ from jaxsent.data import augment
 from jaxsent.errors import Diverged, UserError
 from jaxsent.evaluation import evaluate
 from jaxsent.pretrained import torch_writer
-from jaxsent.run import experiment, folder, history, initial, logbook
+from jaxsent.run import experiment, folder, history, initial, logbook, ranges
 from jaxsent.run.checkpoint import Checkpoints, read_run
 from jaxsent.training import loop, optim
 
@@ -119,7 +119,14 @@ def test_best_by_validation_is_kept_beside_the_last(tiny_config, tmp_path, monke
     assert json.loads((tmp_path / "report" / "results.json").read_text())["step"] == 2
 
 
-def test_nan_stops_the_run_and_names_the_images(tiny_config, tmp_path):
+@pytest.fixture
+def any_rate(monkeypatch):
+    """Rates that no config may have, so that parameters blow up at once."""
+    for key in ("optim.lr", "optim.backbone_lr"):
+        monkeypatch.setitem(ranges.RANGES, key, ranges.Range(0, 1e31))
+
+
+def test_nan_stops_the_run_and_names_the_images(tiny_config, tmp_path, any_rate):
     tiny_config.optim.lr = tiny_config.optim.backbone_lr = 1e30
     with pytest.raises(Diverged, match=r"loss is (nan|inf) at step \d, learning rate") as error:
         loop.train(tiny_config, tmp_path)
@@ -127,7 +134,7 @@ def test_nan_stops_the_run_and_names_the_images(tiny_config, tmp_path):
     assert not folder.begun(tmp_path)
 
 
-def test_parameters_that_blow_up_are_not_saved_over_good_ones(tiny_config, tmp_path):
+def test_parameters_that_blow_up_are_not_saved_over_good_ones(tiny_config, tmp_path, any_rate):
     """They are finite, up to 1e29, and so was the loss of the step that made them."""
     tiny_config.train.checkpoint_every = 1
     loop.train(tiny_config, tmp_path)
@@ -282,12 +289,12 @@ def test_evaluating_what_was_never_trained(tiny_config, tmp_path):
 
 
 def test_an_image_that_cannot_be_decoded_is_named(tiny_config, tmp_path, monkeypatch):
-    decode = augment._imdecode
+    decode = augment.imdecode
 
     def broken(content, flag, name):
         return decode(content[:100] if name == "train/000003.jpg" else content, flag, name)
 
-    monkeypatch.setattr(augment, "_imdecode", broken)
+    monkeypatch.setattr(augment, "imdecode", broken)
     with pytest.raises(UserError, match="train/000003.jpg"):
         loop.train(tiny_config, tmp_path)
 

@@ -1,0 +1,51 @@
+"""Whether the files of a folder are still what was written: their SHA-256 beside them."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+FILE = "digests.json"
+
+
+def write(folder: Path) -> None:
+    """Leaves the digest of every file below `folder` in its digests.json."""
+    digests = {name: digest(folder / name) for name in _files(folder)}
+    whole = folder / f"{FILE}.new"
+    with whole.open("w") as file:
+        json.dump(digests, file)
+        file.flush()
+        os.fsync(file.fileno())
+    whole.replace(folder / FILE)
+
+
+def damaged(folder: Path) -> str | None:
+    """The first file that is gone or not as it was; None where all are.
+
+    None too where there are no digests: older versions wrote none, and a crash may come before.
+    """
+    try:
+        digests = json.loads((folder / FILE).read_bytes())
+        pairs = sorted(digests.items())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, AttributeError):
+        return FILE
+    for name, expected in pairs:
+        try:
+            if digest(folder / name) != expected:
+                return name
+        except OSError:
+            return name
+    return None
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files(folder: Path) -> list[str]:
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(str(path.relative_to(folder)) for path in paths if path.name != FILE)

@@ -51,3 +51,16 @@ def test_what_cannot_be_stored_is_refused(backbone, freeze, match):
     model = models.build("wscnet", 3, backbone=backbone, freeze=freeze)
     with pytest.raises(UserError, match=match):
         stored.above(model)
+
+
+def test_what_one_network_stored_another_reads():
+    """A network that reads no embedding takes F of outputs that hold both."""
+    wsidnet, variables = heads.made("wsidnet", freeze="backbone", tap="layer4")
+    outputs = jax.jit(stored.outputs, static_argnums=0)(wsidnet, variables, heads.IMAGES)
+    assert outputs.keys() == set(stored.OUTPUTS)
+    cam, own = heads.made("cam", freeze="backbone", seed=1)
+    above = {"params": {"classifier": own["params"]["classifier"]}}
+    answers = heads.applied(stored.above(cam), above, outputs)
+    shared = own["params"] | {"backbone": variables["params"]["backbone"]}
+    expected = heads.applied(cam, {"params": shared, "batch_stats": variables["batch_stats"]})
+    chex.assert_trees_all_close(answers, expected, rtol=2e-5, atol=1e-6)

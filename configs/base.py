@@ -59,6 +59,8 @@ def get_config() -> ConfigDict:
     d.strict = False  # stop at the first missing or undecodable image
     d.workers = 0  # processes that decode; 0: threads of this one
     d.keep = 1.0  # GiB of decoded photographs kept for the next epochs, over all workers
+    d.crops = 0  # with model.freeze=backbone: crops of each photograph that the backbone sees once
+    # and for all, kept on disk; 0: fresh ones, seen anew in every epoch
     d.train_split = "train"  # whose images are learnt
     d.subset = ""  # of it only the images of this file: names, a line each, or a predictions.csv,
     # of which PCNN's rule removes those that the network there was in doubt of

@@ -202,7 +202,7 @@ class _TrainBatches:
     def _element(self, position):
         """The randomness hangs on the position in the whole sequence, whoever works it out."""
         epoch, i = divmod(position, len(self.source))
-        raw = self.source[int(_order(len(self.source), self.seed, epoch)[i])]
+        raw = self.source[int(order(len(self.source), self.seed, epoch)[i])]
         return self.cut(raw, np.random.default_rng((self.seed, 1, position)))
 
 
@@ -232,8 +232,8 @@ def _column(value, count: int):
 
 
 @functools.lru_cache(maxsize=4)
-def _order(count: int, seed: int, epoch: int) -> np.ndarray:
-    """The order of an epoch."""
+def order(count: int, seed: int, epoch: int) -> np.ndarray:
+    """(count,) the order of an epoch, a permutation."""
     return np.random.default_rng((seed, 0, epoch)).permutation(count)
 
 

@@ -3,6 +3,8 @@
 Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016.
 """
 
+from typing import ClassVar
+
 import flax.linen as nn
 import jax.numpy as jnp
 
@@ -19,6 +21,8 @@ class CAM(Network):
     get a convolution in place of their fully-connected layers.
     """
 
+    READS_LAST: ClassVar[bool] = True
+
     def setup(self):
         if self.backbone.FULLY_CONNECTED:
             self.widened = Widened(self.dtype)
@@ -27,7 +31,7 @@ class CAM(Network):
     def __call__(self, images: Array, train: bool = False) -> dict[str, Array]:
         """(B, H, W, 3) normalised -> class_logits, class_maps (B, h, w, K), sentiment_map: the map
         of the predicted class."""
-        _, taps = self.tapped(images, train, beyond=self.tap is None)
+        _, taps = self.tapped(images, train, beyond=self.reads_last)
         features = list(taps.values())[-1]
         if self.backbone.FULLY_CONNECTED:
             features = self.widened(features)

@@ -1,5 +1,7 @@
 """The plain backbone, fine-tuned: WSIDNet's ablation pair, and the papers' fine-tuned networks."""
 
+from typing import ClassVar
+
 import flax.linen as nn
 import jax.numpy as jnp
 
@@ -18,6 +20,8 @@ class Classifier(Network):
         ImageNet network with another last layer, 4096 → K on VGG and AlexNet, 2048 → K on
         ResNet-101 (WSCNet IV-B2, "fine-tuned").
     """
+
+    READS_EMBEDDING: ClassVar[bool] = True
 
     holistic: str = "project"
 

@@ -1,6 +1,6 @@
 """What all networks share: a backbone, its tap, new layers."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -36,6 +36,16 @@ class Network(nn.Module):
     regress_mean: tuple[float, ...] | None = None
     regress_std: tuple[float, ...] | None = None
     dtype: Any = jnp.float32
+
+    READS_EMBEDDING: ClassVar[bool] = False
+    """Whether the backbone's embedding is read beside F."""
+    READS_LAST: ClassVar[bool] = False
+    """Whether F without a `tap` is the backbone's last map, not its own default."""
+
+    @property
+    def reads_last(self) -> bool:
+        """Whether F is the last map for want of a `tap`."""
+        return self.READS_LAST and self.tap is None
 
     @nn.compact
     def rated(self, embedding: Array) -> dict[str, Array]:

@@ -1,5 +1,7 @@
 """WSIDNet: Weakly Supervised Interaction Discovery Network (Wu et al.)."""
 
+from typing import ClassVar
+
 import flax.linen as nn
 import jax.numpy as jnp
 
@@ -30,6 +32,8 @@ class WSIDNet(Network):
         layer behind those of any backbone.
       head: "linear", or "mlp" with a hidden layer of 2048.
     """
+
+    READS_EMBEDDING: ClassVar[bool] = True
 
     detect_classes: int = 8
     maps_per_class: int = 4

@@ -53,6 +53,7 @@ RANGES = {
     "input.std": Range(0, 1000, above=True),
     "data.workers": Range(0, 1024),
     "data.keep": Range(0, 1e6),
+    "data.crops": Range(0, 10_000),
     "data.image_size": Range(0, 8192),
     "augment.scale": Range(0, 1, above=True, rising=True),
     "augment.ratio": Range(0, 100, above=True, rising=True),

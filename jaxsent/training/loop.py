@@ -13,11 +13,12 @@ from jaxsent.console import console
 from jaxsent.data.batches import train_batches
 from jaxsent.errors import Diverged, UserError
 from jaxsent.evaluation import evaluate
+from jaxsent.models import stored
 from jaxsent.run import changes, experiment, folder, history, initial, sharding
 from jaxsent.run.checkpoint import Checkpoints
 from jaxsent.run.logbook import Logbook
 from jaxsent.run.state import TrainState
-from jaxsent.training import optim
+from jaxsent.training import crops, optim
 from jaxsent.training.step import train_step
 
 
@@ -96,29 +97,13 @@ def train(config, workdir: Path, accept_changes: bool = False) -> dict:
 def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) -> TrainState:
     config, mesh = task.config, task.mesh
     start = int(state.step)
+    model, batches = _source(task, state, start)
     step_fn = jax.jit(
-        train_step(task.model, tx, factor, config, task.class_polarity, task.preprocessing,
+        train_step(model, tx, factor, config, task.class_polarity, task.preprocessing,
                    task.distributions),
         donate_argnums=0,
         out_shardings=sharding.replicated(mesh),
     )  # fmt: skip
-    batches = train_batches(
-        task.builder,
-        config.data.train_split,
-        batch_size=config.train.batch_size,
-        image_size=config.data.image_size,
-        seed=config.seed,
-        start_step=start,
-        workers=config.data.workers,
-        keep=config.data.keep,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
-        enlarging=task.preprocessing.interpolation,
-        maps=(config.data.map,) if config.data.map else (),
-        rows=task.rows,
-        ratings=tuple(config.model.regress),
-        **config.augment,
-    )
     validate_every = max(round(config.train.validate_every * steps_per_epoch), 1)
     log = Logbook(workdir, start, total, config.train.batch_size, jax.process_index() > 0)
     watch = Watch(log, config, steps_per_epoch, checkpoints.discard)
@@ -150,6 +135,34 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
     finally:
         log.close()
     return state
+
+
+def _source(task, state, start: int):
+    """The network that is trained, and its batches: images, or outputs of its frozen backbone."""
+    config = task.config
+    if config.data.crops:
+        source = crops.crops(task, state.variables())
+        size, seed = config.train.batch_size, config.seed
+        batches = crops.train_batches(source, batch_size=size, seed=seed, start_step=start)
+        return stored.above(task.model), batches
+    batches = train_batches(
+        task.builder,
+        config.data.train_split,
+        batch_size=config.train.batch_size,
+        image_size=config.data.image_size,
+        seed=config.seed,
+        start_step=start,
+        workers=config.data.workers,
+        keep=config.data.keep,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+        enlarging=task.preprocessing.interpolation,
+        maps=(config.data.map,) if config.data.map else (),
+        rows=task.rows,
+        ratings=tuple(config.model.regress),
+        **config.augment,
+    )
+    return task.model, batches
 
 
 def _check_labels(batch, task) -> None:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxsent.losses import joint_loss, masked_mean
+from jaxsent.models import stored
 from jaxsent.models.inference import normalise
 from jaxsent.run.state import TrainState
 
@@ -29,7 +30,8 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing, distrib
 
     The batch holds `image` (B, S, S, 3) uint8, `label` and `polarity` (B,) int32, `mask` (B,) and,
     for a supervised network, the map (B, S, S) uint8 that `data.map` names, and each of the ratings
-    of `model.regress`, (B,) float32, NaN where unknown.
+    of `model.regress`, (B,) float32, NaN where unknown. For a network of `stored.above` it has the
+    backbone's outputs in place of the image.
     The metrics are scalars: means over the batch. With `train.accumulate` = A the batch is cut into
     A parts, each a forward and backward pass with its own batch-norm statistics, and the gradients
     are averaged.
@@ -41,7 +43,10 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing, distrib
     micro_batches = config.train.accumulate
 
     def loss(params, batch_stats, batch, key):
-        images = normalise(batch["image"], preprocessing.mean, preprocessing.std)
+        if "image" in batch:
+            images = normalise(batch["image"], preprocessing.mean, preprocessing.std)
+        else:
+            images = {name: batch[name] for name in stored.OUTPUTS if name in batch}
         out, updated = model.apply(
             {"params": params, "batch_stats": batch_stats},
             images, train=True, mutable=["batch_stats"], rngs={"dropout": key},

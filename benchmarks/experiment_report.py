@@ -1,0 +1,426 @@
+"""Tables and plots of what experiment.py measured, for docs/experiments.md.
+
+    python benchmarks/experiment_report.py runs/experiment --docs docs
+
+It prints the tables, and with --docs puts them between their markers in DOCS/experiments.md and
+writes the plots DOCS/experiments_*.svg. Intervals are of 95 %, from 2,000 resamples of the themes
+of OASIS (of the scenes of emoji_scenes), the same for every row, so that differences are paired.
+"""
+
+import argparse
+import json
+import re
+from collections import defaultdict
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+RESAMPLES = 2000
+PLAIN = "plain backbone"
+LITE = {"efficientnet_lite0": "Lite0", "efficientnet_lite2": "Lite2"}
+
+
+class Scores(NamedTuple):
+    """A measure of a row: its mean over seeds, and over each resample of the clusters (R,)."""
+
+    mean: float
+    resampled: np.ndarray
+    deviation: float  # of the seeds
+
+
+class Row(NamedTuple):
+    """What was predicted for N photographs by S seeds.
+
+    Attributes:
+      positive: {"class" or "detect": (S, N)} probability or decision value of positive.
+      lines: of results.jsonl, of the first seed.
+    """
+
+    positive: dict[str, np.ndarray]
+    lines: list[dict]
+    decision: bool
+
+
+# Measures -------------------------------------------------------------------------------------
+
+
+def cluster_weights(clusters: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
+    """(N,) names -> (R, N) how often each photograph is drawn when its cluster is."""
+    names, place = np.unique(clusters, return_inverse=True)
+    draws = np.random.default_rng(seed).multinomial(
+        len(names), np.full(len(names), 1 / len(names)), size=resamples
+    )
+    return draws[:, place].astype(np.float64)
+
+
+def accuracy(weights, p, y) -> np.ndarray:
+    """(R, N), (N,), (N,) -> (R,) share of the weight that p > ½ puts on the right side."""
+    return weights @ ((p > 0.5) == y) / weights.sum(1)
+
+
+def balanced(weights, p, y) -> np.ndarray:
+    """Mean of both classes' recall."""
+    right = (p > 0.5) == y
+    return sum(weights @ (right & (y == k)) / (weights @ (y == k)) for k in (0, 1)) / 2
+
+
+def log_loss(weights, p, y) -> np.ndarray:
+    """Mean −log p(truth)."""
+    return weights @ -np.log(np.clip(np.where(y == 1, p, 1 - p), 1e-7, 1)) / weights.sum(1)
+
+
+def auc(weights, p, y) -> np.ndarray:
+    """Weighted area under the ROC curve: the share of pairs in order, equal ones counting half."""
+    order = np.argsort(p, kind="stable")
+    p, y, weights = p[order], y[order], weights[:, order]
+    below = np.concatenate([np.zeros((len(weights), 1)), np.cumsum(weights * (y == 0), 1)], 1)
+    wins = (below[:, np.searchsorted(p, p, "left")] + below[:, np.searchsorted(p, p, "right")]) / 2
+    pairs = (weights @ (y == 1)) * (weights @ (y == 0))
+    return (weights * (y == 1) * wins).sum(1) / pairs
+
+
+MEASURES = {"accuracy": accuracy, "AUC": auc, "balanced": balanced, "log loss": log_loss}
+
+
+def scores(measure, weights, predictions, y) -> Scores:
+    """A measure of (S, N) predictions."""
+    whole = np.ones((1, weights.shape[1]))
+    each = np.array([measure(whole, p, y)[0] for p in predictions])
+    resampled = np.mean([measure(weights, p, y) for p in predictions], 0)
+    return Scores(each.mean(), resampled, each.std(ddof=1) if len(each) > 1 else np.nan)
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+# Reading --------------------------------------------------------------------------------------
+
+
+def read(out: Path) -> tuple[dict, dict]:
+    """{(set, backbone, variant): {(seed, fold): line}} of what is tested, {set: columns}."""
+    tests, columns = defaultdict(dict), {}
+    for text in (out / "results.jsonl").read_text().splitlines():
+        line = json.loads(text)
+        if line["kind"] == "test":
+            place = line["set"], line["backbone"], line["variant"]
+            tests[place][line["seed"], line["fold"]] = line
+    for path in out.glob("*.columns.json"):
+        values = json.loads(path.read_text())
+        columns[path.name.split(".")[0]] = {k: np.array(v) for k, v in values.items()}
+    return tests, columns
+
+
+def oasis_rows(tests, columns, backbone: str) -> dict[str, Row]:
+    """Variants whose five folds are all there, by name."""
+    fold = columns["fold"]
+    folds = sorted(set(fold))
+    rows = {}
+    for (name, trunk, variant), lines in tests.items():
+        seeds = [s for s in range(9) if all((s, k) in lines for k in folds)]
+        if name != "oasis" or trunk != backbone or not seeds:
+            continue
+        decision = "decision" in lines[seeds[0], folds[0]]
+        positive = {}
+        for branch in ("decision",) if decision else ("class", "detect"):
+            if branch not in lines[seeds[0], folds[0]]:
+                continue
+            table = np.full((len(seeds), len(fold)), np.nan)
+            for i, s in enumerate(seeds):
+                for k in folds:
+                    values = np.array(lines[s, k][branch])
+                    table[i, fold == k] = values if decision else values[:, 1]
+            if decision:  # so that p > ½ where the decision value is above 0
+                table, branch = 1 / (1 + np.exp(-table)), "class"
+            positive[branch] = table
+        rows[variant] = Row(positive, [lines[seeds[0], k] for k in folds], decision)
+    return rows
+
+
+# Tables ---------------------------------------------------------------------------------------
+
+
+def percent(mean: float, values: np.ndarray) -> str:
+    low, high = interval(values)
+    return f"{100 * mean:.1f} ({100 * low:.1f}–{100 * high:.1f})"
+
+
+def signed(mean: float, values: np.ndarray) -> str:
+    low, high = interval(values)
+    mark = "" if low <= 0 <= high else " **≠**"
+    return f"{100 * mean:+.1f} ({100 * low:+.1f} … {100 * high:+.1f}){mark}".replace("-", "−")
+
+
+def table(head: list[str], body: list[list[str]]) -> str:
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *body))
+
+
+def classification_table(rows: dict[str, Row], y, weights) -> str:
+    """Each row's measures, and its accuracy and AUC less those of the plain backbone."""
+    plain = {m: scores(f, weights, rows[PLAIN].positive["class"], y) for m, f in MEASURES.items()}
+    majority = max(y.mean(), 1 - y.mean())
+    body = [["always the majority", f"{100 * majority:.1f}", "", "", "", "50.0", "", ""]]
+    order = sorted(
+        rows, key=lambda v: -scores(accuracy, weights[:1], rows[v].positive["class"], y).mean
+    )
+    for variant in order:
+        row = rows[variant]
+        own = {m: scores(f, weights, row.positive["class"], y) for m, f in MEASURES.items()}
+        gap = {
+            m: signed(own[m].mean - plain[m].mean, own[m].resampled - plain[m].resampled)
+            for m in ("accuracy", "AUC")
+        }
+        if variant == PLAIN:
+            gap = dict.fromkeys(gap, "0")
+        seeds = len(row.positive["class"])
+        body.append(
+            [
+                variant, percent(own["accuracy"].mean, own["accuracy"].resampled),
+                gap["accuracy"], percent(own["AUC"].mean, own["AUC"].resampled), gap["AUC"],
+                f"{100 * own['balanced'].mean:.1f}",
+                "–" if row.decision else f"{own['log loss'].mean:.3f}",
+                f"{100 * own['accuracy'].deviation:.1f}" if seeds > 1 else "–",
+            ]
+        )  # fmt: skip
+    head = ["", "accuracy", "less the plain", "AUC", "less the plain", "balanced", "log loss",
+            "SD of seeds"]  # fmt: skip
+    return table(head, body)
+
+
+def detection_table(rows: dict[str, Row], y, weights) -> str:
+    """The detection branch against the majority, and against the classification branch."""
+    majority = accuracy(weights, np.ones(len(y)), y)
+    body = []
+    for variant, row in rows.items():
+        if "detect" not in row.positive:
+            continue
+        acc = scores(accuracy, weights, row.positive["detect"], y)
+        area = scores(auc, weights, row.positive["detect"], y)
+        other = scores(auc, weights, row.positive["class"], y)
+        body.append(
+            [
+                variant, percent(acc.mean, acc.resampled),
+                signed(acc.mean - np.mean(y), acc.resampled - majority),
+                percent(area.mean, area.resampled),
+                signed(area.mean - other.mean, area.resampled - other.resampled),
+            ]
+        )  # fmt: skip
+    head = ["", "accuracy", "less the majority", "AUC", "less the classification branch"]
+    return table(head, body)
+
+
+def backbone_table(small: dict[str, Row], large: dict[str, Row], y, weights) -> str:
+    """Lite2 less Lite0, row by row."""
+    body = []
+    for variant in [v for v in small if v in large and not v.startswith(("colours", "principles"))]:
+        cells = [variant]
+        for measure in (accuracy, auc):
+            one, two = (
+                scores(measure, weights, rows[variant].positive["class"], y)
+                for rows in (small, large)
+            )
+            cells += [f"{100 * one.mean:.1f}", f"{100 * two.mean:.1f}"]
+            cells += [signed(two.mean - one.mean, two.resampled - one.resampled)]
+        body.append(cells)
+    head = ["", "Lite0", "Lite2", "difference", "Lite0, AUC", "Lite2, AUC", "difference"]
+    return table(head, body)
+
+
+def settings_table(rows: dict[str, Row]) -> str:
+    """What the inner folds chose, for each fold that was tested."""
+    body = []
+    for variant, row in rows.items():
+        if row.decision or ", " in variant:
+            continue
+        chosen = [line["setting"] for line in row.lines]
+        body.append([variant, *(f"{lr:g}, {decay:g}" for lr, decay in chosen)])
+    return table(["", *(f"fold {k}" for k in range(1, 6))], body)
+
+
+def scene_rows(tests) -> dict[str, dict]:
+    """Variant -> {"right", "detected": (S, N)}, {"rows": (S, N, 4)}, {"pointing": (S, N)}."""
+    rows = {}
+    for (name, _, variant), lines in tests.items():
+        if name == "emoji_scenes":
+            rows[variant] = [lines[key] for key in sorted(lines)]
+    return rows
+
+
+def scene_table(rows: dict[str, list], columns) -> tuple[str, dict]:
+    """Accuracy of the eight emotions, and how well the map finds the emoji."""
+    label = columns["label"][columns["fold"] == 5]
+    weights = cluster_weights(np.arange(len(label)))
+    body, f_scores = [], {}
+    for variant, lines in rows.items():
+        cells = [variant]
+        for branch in ("class", "detect"):
+            if branch not in lines[0]:
+                cells.append("–")
+                continue
+            right = np.mean([np.array(line[branch]).argmax(1) == label for line in lines], 0)
+            cells.append(percent(right.mean(), weights @ right / weights.sum(1)))
+        if "region" in lines[0]:
+            region = np.array([line["region"] for line in lines], np.float64)
+            mae, _, p, r = region.mean(0).T
+            f_mean = np.mean([_f(*line[:, 2:].mean(0)) for line in region])
+            total = weights.sum(1)
+            f = np.mean(
+                [_f(weights @ x[:, 2] / total, weights @ x[:, 3] / total) for x in region], 0
+            )
+            hits = np.mean([line["pointing"] for line in lines], 0)
+            cells += [percent(f_mean, f), f"{100 * p.mean():.1f}", f"{100 * r.mean():.1f}"]
+            cells += [f"{mae.mean():.3f}", percent(hits.mean(), weights @ hits / total)]
+            f_scores[variant] = (f_mean, *interval(f))
+        else:
+            cells += ["–"] * 5
+        body.append([*cells, str(len(lines))])
+    head = ["", "accuracy", "detection branch", "map F", "precision", "recall", "MAE", "pointing",
+            "seeds"]  # fmt: skip
+    return table(head, body), f_scores
+
+
+def _f(p, r):
+    return 2 * p * r / np.maximum(p + r, 1e-9)
+
+
+# Plots ----------------------------------------------------------------------------------------
+
+STYLE = """<style>
+text { font: 12px system-ui, sans-serif; fill: #333 }
+.small { font-size: 11px; fill: #666 }
+.grid { stroke: #ccc; stroke-width: 1 }
+.guide { stroke: #666; stroke-dasharray: 4 3 }
+.a { stroke: #3949ab; fill: #3949ab } .b { stroke: #d9730d; fill: #d9730d }
+.bar { stroke-width: 2 }
+@media (prefers-color-scheme: dark) {
+  text { fill: #ddd } .small { fill: #aaa } .grid { stroke: #444 } .guide { stroke: #aaa }
+  .a { stroke: #9fa8da; fill: #9fa8da } .b { stroke: #ffb366; fill: #ffb366 }
+}
+</style>"""
+
+
+def forest(groups: dict[str, dict[str, tuple]], title: str, guide: float | None = None) -> str:
+    """{series: {row: (mean, low, high)}} in percent -> an <svg>: a point and an interval a row."""
+    names = list(dict.fromkeys(name for rows in groups.values() for name in rows))
+    values = [v for rows in groups.values() for triple in rows.values() for v in triple]
+    low = 5 * np.floor(min([*values, *([] if guide is None else [guide])]) / 5)
+    high = 5 * np.ceil(max(values) / 5)
+    left, width, line, top = 230, 720, 22, 46
+    height = top + line * len(names) + 30
+
+    def x(value):
+        return left + (value - low) / (high - low) * (width - left - 20)
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{escape(title)}">',
+        STYLE,
+        f'<text x="{left}" y="16">{escape(title)}</text>',
+    ]
+    for i, series in enumerate(groups if len(groups) > 1 else ()):
+        at = left + 90 * i
+        parts.append(f'<circle class="{"ab"[i]}" cx="{at + 5}" cy="31" r="4"/>')
+        parts.append(f'<text class="small" x="{at + 14}" y="35">{escape(series)}</text>')
+    step = 5 if high - low <= 40 else 10
+    for tick in np.arange(low, high + 1, step):
+        parts.append(f'<path class="grid" d="M{x(tick):.1f} {top - 6}V{height - 24}"/>')
+        parts.append(
+            f'<text class="small" text-anchor="middle" x="{x(tick):.1f}" y="{height - 8}">'
+            f"{tick:.0f}</text>"
+        )
+    if guide is not None:
+        parts.append(f'<path class="guide" d="M{x(guide):.1f} {top - 6}V{height - 24}"/>')
+    for j, name in enumerate(names):
+        y = top + line * j + 8
+        parts.append(f'<text text-anchor="end" x="{left - 12}" y="{y + 4}">{escape(name)}</text>')
+        present = [i for i, rows in enumerate(groups.values()) if name in rows]
+        for i in present:
+            mean, start, stop = list(groups.values())[i][name]
+            at = y + (0 if len(groups) == 1 else 8 * i - 4)
+            parts.append(f'<path class="bar {"ab"[i]}" d="M{x(start):.1f} {at}H{x(stop):.1f}"/>')
+            parts.append(f'<circle class="{"ab"[i]}" cx="{x(mean):.1f}" cy="{at}" r="4"/>')
+    return "\n".join([*parts, "</svg>\n"])
+
+
+def points(rows: dict[str, Row], branch: str, measure, y, weights) -> dict[str, tuple]:
+    """{row: (mean, low, high)} in percent, best first."""
+    out = {}
+    for variant, row in rows.items():
+        if branch in row.positive:
+            s = scores(measure, weights, row.positive[branch], y)
+            out[variant] = tuple(100 * v for v in (s.mean, *interval(s.resampled)))
+    return dict(sorted(out.items(), key=lambda item: -item[1][0]))
+
+
+# The page -------------------------------------------------------------------------------------
+
+
+def report(out: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """({name: table}, {name: svg}) of what there is."""
+    tests, columns = read(out)
+    tables, plots = {}, {}
+    if "oasis" in columns:
+        y = columns["oasis"]["polarity"].astype(int)
+        weights = cluster_weights(columns["oasis"]["theme"])
+        rows = {short: oasis_rows(tests, columns["oasis"], b) for b, short in LITE.items()}
+        for short, own in rows.items():
+            if PLAIN in own:
+                tables[f"oasis {short}"] = classification_table(own, y, weights)
+                tables[f"detection {short}"] = detection_table(own, y, weights)
+                tables[f"settings {short}"] = settings_table(own)
+        if all(PLAIN in own for own in rows.values()):
+            tables["backbones"] = backbone_table(rows["Lite0"], rows["Lite2"], y, weights)
+        groups = {
+            short: points({k: v for k, v in own.items() if ", " not in k or v.decision}, "class",
+                          accuracy, y, weights)
+            for short, own in rows.items() if own
+        }  # fmt: skip
+        plots["accuracy"] = forest(
+            groups, "Accuracy on OASIS, %", 100 * max(y.mean(), 1 - y.mean())
+        )
+        detection = points(rows["Lite0"], "detect", auc, y, weights)
+        if detection:
+            title = "AUC of the detection branch on OASIS, Lite0, %"
+            plots["detection"] = forest({"": detection}, title, 50)
+    if "emoji_scenes" in columns:
+        rows = scene_rows(tests)
+        tables["scenes"], f_scores = scene_table(rows, columns["emoji_scenes"])
+        best = sorted(f_scores.items(), key=lambda item: -item[1][0])
+        if best:
+            maps = {name: tuple(100 * v for v in triple) for name, triple in best}
+            plots["maps"] = forest({"": maps}, "F of the sentiment map on emoji_scenes, %")
+    return tables, plots
+
+
+def fill(page: str, tables: dict[str, str]) -> str:
+    """A page with each table between `<!-- table: NAME -->` and `<!-- end -->` made anew."""
+    for name, text in tables.items():
+        mark = re.escape(f"<!-- table: {name} -->")
+        page = re.sub(
+            rf"({mark}\n).*?(<!-- end -->)", lambda m, t=text: f"{m[1]}\n{t}\n\n{m[2]}", page,
+            flags=re.DOTALL,
+        )  # fmt: skip
+    return page
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path, help="the folder of experiment.py --out")
+    parser.add_argument("--docs", type=Path, help="the folder whose experiments.md is filled")
+    options = parser.parse_args()
+    tables, plots = report(options.out)
+    for name, text in tables.items():
+        print(f"## {name}\n\n{text}\n")
+    if options.docs:
+        page = options.docs / "experiments.md"
+        page.write_text(fill(page.read_text(encoding="utf-8"), tables), encoding="utf-8")
+        for name, svg in plots.items():
+            (options.docs / f"experiments_{name}.svg").write_text(svg, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

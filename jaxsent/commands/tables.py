@@ -21,7 +21,7 @@ def run(options) -> int:
     from jaxsent.paper import TABLES
     from jaxsent.paper.fill import fill
     from jaxsent.paper.formats import FORMATS
-    from jaxsent.paper.reproduce import Sources, command, missing
+    from jaxsent.paper.reproduce import Sources, command, plan
 
     for number, name in enumerate(options.tables or TABLES):
         table = chosen(name)
@@ -30,11 +30,12 @@ def run(options) -> int:
         if options.format == "csv" and number:
             written = written.partition("\n")[2]  # one head
         print(written)
-        steps = missing(table, options.runs)
+        sources = Sources(options.runs)
+        steps = plan(table, sources)
         if steps and options.format == "text":
             print(f"\nEmpty cells: jaxsent reproduce --table {name}, or one by one")
             for step in steps:
-                print("  " + shlex.join(command(step, Sources(options.runs))))
+                print("  " + shlex.join(command(step, sources)))
     return 0
 
 

@@ -18,6 +18,13 @@ pairs", ACM Multimedia 2013. DeepSentiBank: Chen et al., arXiv:1410.8586.
 """
 
 
+OUTSIDE_MAPS = {
+    "saliency": "a folder of maps named as the set's images",
+    "faster_rcnn": "a .csv or .json of boxes",
+}
+"""Rows of maps that come from the user, by their names in `eval.compare` -> what is expected."""
+
+
 class Run(NamedTuple):
     """A run that fills a cell, or a part of one.
 
@@ -31,6 +38,7 @@ class Run(NamedTuple):
         "run" for those of the run that it needs.
       sure: it trains on the part of its set that `needs` is sure of (PCNN).
       tested_on: another set than that of the config, "" for its own test split.
+      outside: one of OUTSIDE_MAPS that is scored beside its own, "" for none.
     """
 
     name: str
@@ -41,6 +49,7 @@ class Run(NamedTuple):
     baseline: str = ""
     tested_on: str = ""
     sure: bool = False
+    outside: str = ""
 
     @property
     def data(self) -> str:

@@ -199,6 +199,7 @@ MAP_NAMES = {
     "fine_grained": "Fine-grained", "centre_gaussian": "Centre Gaussian",
     "predicted_class": "WSCNet, predicted class's map",
 }  # fmt: skip
+OUTSIDE_NAMES = {"faster_rcnn": "Faster R-CNN", "saliency": "Learned saliency"}
 
 
 def _map_rows(data: str, supervised: str) -> dict[str, tuple[Run, str]]:
@@ -206,6 +207,8 @@ def _map_rows(data: str, supervised: str) -> dict[str, tuple[Run, str]]:
     compare = f"eval.compare={COMPARE!r}".replace(" ", "")
     wscnet = Run(f"wscnet_{data}", f"wscnet_{data}.py", (compare,), "resnet101")
     rows = {MAP_NAMES[name]: (wscnet, f".baselines.{name}") for name in COMPARE}
+    for name, row in OUTSIDE_NAMES.items():
+        rows[row] = wscnet._replace(outside=name), f".baselines.{name}"
     (plain,) = _framework("cam", data)
     explained = plain._replace(options=("eval.compare=('grad_cam',)",))
     rows["Grad-CAM"] = explained, ".baselines.grad_cam"

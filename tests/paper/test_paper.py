@@ -308,6 +308,44 @@ def test_a_run_tested_on_another_set(tmp_path):
     assert fill_cell(cell, tmp_path).value == 0.5
 
 
+def test_maps_of_the_users_are_named_and_scored_once(tmp_path):
+    """Left out while their file is not named; with it all in one evaluation, or in the training."""
+    names = ("GBVS", "Faster R-CNN", "Learned saliency")
+    cells = [c for c in TABLES["wscnet5"].cells if c.row in names and c.column == "CC"]
+    table = Table("t", "A table", tuple(cells))
+    called, lines = [], []
+
+    def make(arguments, check):
+        called.append(arguments[4:])
+        return SimpleNamespace(returncode=0)
+
+    def made(**maps):
+        called.clear()
+        lines.clear()
+        reproduce(table, Sources(tmp_path, {}, {"resnet101": "R"}, maps=maps), lines.append, make)
+        return [" ".join(arguments) for arguments in called]
+
+    (alone,) = made()
+    assert alone.startswith("wscnet_emod ") and "saliency" not in alone
+    left = [line for line in lines if line.startswith("left out")]
+    assert [line.partition("(needs ")[2] for line in left] == [
+        "--maps faster_rcnn=PATH, a .csv or .json of boxes)",
+        "--maps saliency=PATH, a folder of maps named as the set's images)",
+    ]
+    (both,) = made(saliency="my maps", faster_rcnn="b.csv")
+    assert "'gbvs'" in both and both.count("'saliency=my maps','faster_rcnn=b.csv')") == 1
+    attention = {"cc": 0.1, "baselines": {"gbvs": {"cc": 0.2}}}
+    finish(tmp_path, "wscnet_emod", attention=attention, geometry=GEOMETRY)
+    assert made() == []
+    (again,) = made(saliency="s", faster_rcnn="b.csv")
+    assert again.startswith(f"{tmp_path}/wscnet_emod --config.eval.compare=('random',")
+    assert again.endswith("'saliency=s','faster_rcnn=b.csv')")
+    attention["baselines"] |= {"saliency": {"cc": 0.3}, "faster_rcnn": {"cc": 0.4}}
+    finish(tmp_path, "wscnet_emod", attention=attention, geometry=GEOMETRY)
+    assert made() == []
+    assert [one.value for one in fill(table, tmp_path)] == [0.2, 0.4, 0.3]
+
+
 def test_pcnn_asks_for_predictions_before_it_goes_on(tmp_path):
     cell = next(c for c in TABLES["wsidnet1"].cells if (c.row, c.column) == ("PCNN", "FI"))
     table = Table("t", "A table", (cell,))

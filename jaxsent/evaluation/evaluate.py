@@ -108,7 +108,7 @@ def evaluate(task, variables, workdir: Path, step: int) -> dict:
             config=config.to_dict(),
             environment=history.summary(workdir),
         )
-        rows.write_predictions(place / "predictions.csv", task, collected.outputs)
+        rows.write_predictions(place / "predictions.csv", task.classes, collected.outputs)
         rows.write_maps(place / "maps.csv", collected.maps, collected.outputs)
         scores = {k: v for k, v in results.items() if k.endswith("accuracy") and v is not None}
         split = config.data.test_split

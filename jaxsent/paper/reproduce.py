@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from jaxsent.errors import UserError
 from jaxsent.paper.fill import fill, results
-from jaxsent.paper.table import DETECTORS, OUTSIDE_MAPS, Run, Table
+from jaxsent.paper.table import DETECTORS, OUTSIDE_MAPS, REGIONAL, Run, Table
 
 
 class Sources(NamedTuple):
@@ -142,7 +142,8 @@ def _baseline(run: Run, sources: Sources, workdir: list[str]) -> list[str]:
     elif run.weights:
         features += f"={sources.weights.get(run.weights, f'{run.weights.upper()}_WEIGHTS')}"
     elif run.needs:
-        features = str(sources.runs / run.needs.name)
+        trained = str(sources.runs / run.needs.name)
+        features = f"{run.baseline}={trained}" if run.baseline in REGIONAL else trained
     arguments = ["jaxsent", "baseline", features, run.config, *workdir]
     for option in run.options:
         key, _, value = option.partition("=")

@@ -25,6 +25,10 @@ OUTSIDE_MAPS = {
 """Rows of maps that come from the user, by their names in `eval.compare` -> what is expected."""
 
 
+REGIONAL = ("affective_regions", "global_local")
+"""Rows by which a trained network looks at a photograph and at a region of it."""
+
+
 class Run(NamedTuple):
     """A run that fills a cell, or a part of one.
 
@@ -35,7 +39,7 @@ class Run(NamedTuple):
       weights: the backbone whose ImageNet weights it starts from, "" for what the config says.
       needs: a run that it starts from.
       baseline: features for an SVM instead of a network: gch, sentibank, a backbone's name, or
-        "run" for those of the run that it needs.
+        "run" for those of the run that it needs; or one of REGIONAL, by that run's network.
       sure: it trains on the part of its set that `needs` is sure of (PCNN).
       tested_on: another set than that of the config, "" for its own test split.
       outside: one of OUTSIDE_MAPS that is scored beside its own, "" for none.

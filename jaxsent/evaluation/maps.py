@@ -67,7 +67,8 @@ def outside_paths(compare) -> dict[str, Path]:
     for name, path in paths.items():
         if not path.exists():
             raise UserError(
-                f"eval.compare: {name}={path}: there is no such folder of maps or file of boxes."
+                f"eval.compare: {name}={path}: there is no such folder of maps or file of boxes; "
+                "name it anew, or leave it out, by --config.eval.compare."
             )
     return paths
 

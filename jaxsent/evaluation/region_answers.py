@@ -70,12 +70,12 @@ def open_run(run: Path, featured: bool) -> Network:
       UserError: there is no finished run, or its network names no class or has no such features.
     """
     config = folder.read_config(run)
-    model, seen = folder.network(ConfigDict(config["model"])), config["input"]
+    model, expected = folder.network(ConfigDict(config["model"])), config["input"]
     variables = read_run(run, jax.sharding.SingleDeviceSharding(jax.local_devices()[0]))
 
     @jax.jit
     def step(variables, image):
-        images = normalise(image, tuple(seen["mean"]), tuple(seen["std"]))
+        images = normalise(image, tuple(expected["mean"]), tuple(expected["std"]))
         outputs = model.apply(variables, images)
         if "class_logits" not in outputs:
             raise UserError(f"{run}: expected a network that names classes.")
@@ -88,7 +88,7 @@ def open_run(run: Path, featured: bool) -> Network:
     data = config["data"]
     return Network(
         lambda image: step(variables, image), data["image_size"], config["eval"]["resize"],
-        seen["interpolation"], data["class_target"], tuple(config["labels"]["classes"]),
+        expected["interpolation"], data["class_target"], tuple(config["labels"]["classes"]),
     )  # fmt: skip
 
 
@@ -103,12 +103,12 @@ def answer(network: Network, builder, split: str, regions_of: RegionsOf) -> Answ
     columns = {name: [] for name in Answers._fields}
     with ThreadPoolExecutor() as threads:
         for part in _parts(len(examples)):
-            drawn = list(threads.map(lambda i: _views(network, regions_of, examples[i]), part))
-            outputs = _in_batches(network.step, np.concatenate([views for _, views, _ in drawn]))
-            ends = np.cumsum([len(views) for _, views, _ in drawn])[:-1]
-            split_up = {name: np.split(values, ends) for name, values in outputs.items()}
-            for k, (raw, _, boxes) in enumerate(drawn):
-                probabilities = split_up["probabilities"][k]
+            images = list(threads.map(lambda i: _views(network, regions_of, examples[i]), part))
+            outputs = _in_batches(network.step, np.concatenate([views for _, views, _ in images]))
+            ends = np.cumsum([len(views) for _, views, _ in images])[:-1]
+            by_image = {name: np.split(values, ends) for name, values in outputs.items()}
+            for k, (raw, _, boxes) in enumerate(images):
+                probabilities = by_image["probabilities"][k]
                 scored = regions.affective(boxes, probabilities[1:])
                 chosen = 1 + scored[:, 4].argmax() if len(boxes) else 0
                 columns["file"].append(records.text(raw["file"]))
@@ -116,8 +116,8 @@ def answer(network: Network, builder, split: str, regions_of: RegionsOf) -> Answ
                 columns["whole"].append(probabilities[0])
                 columns["region"].append(probabilities[chosen])
                 columns["boxes"].append(scored)
-                if "features" in split_up:
-                    both = split_up["features"][k][[0, chosen]]
+                if "features" in by_image:
+                    both = by_image["features"][k][[0, chosen]]
                     columns["features"].append(both.ravel())
     features = np.array(columns.pop("features")) if columns["features"] else None
     arrays = {name: np.array(columns[name]) for name in ("whole", "region")}

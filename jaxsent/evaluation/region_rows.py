@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxsent import emotions
 from jaxsent.baselines import outside_maps, regions, svm
-from jaxsent.baselines.boxes import rasterise
+from jaxsent.baselines.boxes import Boxes, rasterise
 from jaxsent.baselines.proposals import propose
 from jaxsent.baselines.saliency import MAPS
 from jaxsent.data import records
@@ -26,6 +26,11 @@ from jaxsent.paper.table import GEOMETRY, REGIONAL
 
 BESIDE = ("centre_box", "random")  # maps that are scored beside the regions'
 FUSIONS = (*regions.FUSIONS, regions.FEATURES)
+
+
+def proposed_regions(file: str, image: np.ndarray) -> Boxes:
+    """The proposals of every image, see `propose`; a RegionsOf."""
+    return propose(image)
 
 
 def salient_regions(saliency: str, files: Callable[[], list[str]]) -> RegionsOf:
@@ -90,7 +95,7 @@ def evaluate(
     splits = (train, test) if learnt else (test,)
     truths = {split: svm.targets(builder, split, network.target) for split in splits}  # not empty
     if kind == "affective_regions":
-        regions_of = lambda file, image: propose(image)  # noqa: E731
+        regions_of = proposed_regions
     else:
         regions_of = salient_regions(
             saliency, lambda: sum((records.names(builder, split) for split in splits), [])
@@ -148,13 +153,13 @@ def _score_maps(builder, split: str, answers: Answers) -> dict:
         return rasterise(boxes[file], shape, file)
 
     names = (maps.OWN, *BESIDE)
-    found = []
+    scores = []
     examples = iter(records.source(builder, split))
-    while part := list(itertools.islice(examples, IMAGES)):
-        batch = {name: [raw[name] for raw in part] for name in truths}
-        batch["photograph"] = [raw["image"] for raw in part]
-        batch["file"] = [records.text(raw["file"]) for raw in part]
-        batch["mask"] = np.ones(len(part), bool)
-        found.append(maps.rows(names, batch, {}, 0, outside={maps.OWN: map_of}))
-    joined = {name: np.concatenate([scores[name] for scores in found]) for name in found[0]}
+    while stored := list(itertools.islice(examples, IMAGES)):
+        batch = {name: [raw[name] for raw in stored] for name in truths}
+        batch["photograph"] = [raw["image"] for raw in stored]
+        batch["file"] = [records.text(raw["file"]) for raw in stored]
+        batch["mask"] = np.ones(len(stored), bool)
+        scores.append(maps.rows(names, batch, {}, 0, outside={maps.OWN: map_of}))
+    joined = {name: np.concatenate([part[name] for part in scores]) for name in scores[0]}
     return {"maps": names} | joined

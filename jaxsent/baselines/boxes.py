@@ -12,7 +12,7 @@ from jaxsent.errors import UserError
 
 SUFFIXES = (".csv", ".json")
 COLUMNS = ["file", "x0", "y0", "x1", "y1", "score"]
-LARGEST = 2**29  # bytes of a file
+LARGEST = 2**28  # bytes of a file
 
 Boxes = np.ndarray
 """(n, 5) float64: x0, y0, x1, y1 in pixels of the photograph, and a score above 0."""
@@ -80,6 +80,13 @@ def rasterise(boxes: Boxes, shape: tuple[int, ...], name: str, best: int = 0) ->
 
 
 def _read_csv(path: Path) -> dict[str, list]:
+    try:
+        return _lists_of_csv(path)
+    except csv.Error as error:
+        raise UserError(f"{path}: damaged, or no .csv file ({error}).") from None
+
+
+def _lists_of_csv(path: Path) -> dict[str, list]:
     lists: dict[str, list] = {}
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         lines = csv.reader(file)

@@ -15,7 +15,7 @@ from jaxsent.console import console
 from jaxsent.data import records
 from jaxsent.data.batches import eval_batches, num_examples
 from jaxsent.errors import Diverged, UserError
-from jaxsent.evaluation import maps, rows, scoring
+from jaxsent.evaluation import compared_maps, maps, rows, scoring
 from jaxsent.evaluation.examples import Examples
 from jaxsent.evaluation.units import Units
 from jaxsent.models import explain
@@ -150,12 +150,12 @@ def collect(task, variables, split=None, brief=False) -> Collected:
     """
     config = task.config
     split = split or config.data.test_split
-    compared = maps.check(config.eval.compare)
+    compared = compared_maps.check(config.eval.compare)
     truths = () if brief else tuple(t for t in maps.TRUTHS if t in task.builder.info.features)
     outside = {}
     if truths:
         names_of = functools.partial(records.names, task.builder, split)
-        outside = maps.open_outside(config.eval.compare, names_of, config.eval.boxes)
+        outside = compared_maps.open_outside(config.eval.compare, names_of, config.eval.boxes)
     batches = eval_batches(
         task.builder,
         split,

@@ -9,17 +9,13 @@ network made them, and are scored at the photograph's own size ("at all location
 
 import concurrent.futures
 import zlib
-from collections.abc import Callable
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
-from jaxsent.baselines.outside_maps import MapOf, open_maps
 from jaxsent.baselines.saliency import MAPS
 from jaxsent.data import augment
 from jaxsent.data.elements import grey_map
-from jaxsent.errors import UserError
 from jaxsent.metrics import bootstrap_interval, detection
 from jaxsent.metrics.attention import HIGHER_IS_BETTER, attention_row, summarise_attention
 from jaxsent.metrics.detection import CASES, ORDERS, detection_row, summarise_detection
@@ -34,59 +30,6 @@ COMPARED = (PREDICTED, *explain.MAPS, *MAPS)
 TRUTHS = ("region", "fixation_map", "fixations")
 REGION = ("mae", "mae_binary", "precision", "recall", "case")
 ATTENTION = tuple(HIGHER_IS_BETTER)
-
-
-def check(compare) -> tuple[str, ...]:
-    """`eval.compare` -> the names in it, NAME of a NAME=PATH; no path is looked at.
-
-    Raises:
-      UserError: there is no such map, or a NAME is none, is one of COMPARED or comes twice.
-    """
-    names = tuple(entry.partition("=")[0] for entry in compare)
-    for name, entry in zip(names, compare, strict=True):
-        if "=" not in entry and name not in COMPARED:
-            raise UserError(
-                f"eval.compare: there is no map {name!r}; expected some of {', '.join(COMPARED)}, "
-                "or NAME=PATH, a folder of maps or a file of boxes."
-            )
-        if "=" in entry and (not name.isidentifier() or name in (OWN, *COMPARED)):
-            raise UserError(
-                f"eval.compare: {entry!r}: expected NAME=PATH with a NAME of letters, digits and _ "
-                "that no map has."
-            )
-        if names.count(name) > 1:
-            raise UserError(f"eval.compare: the map {name!r} is there twice.")
-    return names
-
-
-def outside_paths(compare) -> dict[str, Path]:
-    """`eval.compare` -> {NAME: PATH} of the maps that were made elsewhere. Raises UserError."""
-    check(compare)
-    pairs = (entry.partition("=")[::2] for entry in compare if "=" in entry)
-    paths = {name: Path(path).expanduser() for name, path in pairs}
-    for name, path in paths.items():
-        if not path.exists():
-            raise UserError(
-                f"eval.compare: {name}={path}: there is no such folder of maps or file of boxes; "
-                "name it anew, or leave it out, by --config.eval.compare."
-            )
-    return paths
-
-
-def open_outside(compare, files: Callable[[], list[str]], best: int = 0) -> dict[str, MapOf]:
-    """The maps of `eval.compare` that were made elsewhere, by name.
-
-    Args:
-      compare: names, and NAME=PATH.
-      files: gives the names of the images that need a map.
-      best: of boxes only so many of an image; 0: all.
-
-    Raises:
-      UserError: as outside_maps.open_maps.
-    """
-    paths = outside_paths(compare)
-    names = files() if paths else []
-    return {name: open_maps(name, path, names, best) for name, path in paths.items()}
 
 
 def scored(out: dict, compared) -> tuple[str, ...]:
@@ -111,7 +54,7 @@ def rows(
         index, -1 where there is none.
       seed: of what is drawn at random; an image's draws hang on its name alone.
       cases: the order of the five cases, of metrics.detection.ORDERS.
-      outside: maps of `open_outside`, by those of the names that they have.
+      outside: maps of compared_maps.open_outside, by those of the names that they have.
     """
     b, m = len(batch["mask"]), len(names)
     scores = {}

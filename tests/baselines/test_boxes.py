@@ -82,6 +82,9 @@ def test_files_that_are_none(tmp_path, monkeypatch):
     path.write_text("image,x,y\n")
     with pytest.raises(UserError, match="expected the head file,x0,y0,x1,y1,score, found"):
         boxes.read(path)
+    path.write_text(HEAD + "a" * 200_000)
+    with pytest.raises(UserError, match="damaged, or no .csv file"):
+        boxes.read(path)
     path = tmp_path / "x.json"
     for text, message in (
         ("[", "damaged, or no JSON"),

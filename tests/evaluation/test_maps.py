@@ -9,7 +9,7 @@ from jaxsent import emotions
 from jaxsent.baselines.saliency import MAPS
 from jaxsent.data import augment, records
 from jaxsent.errors import UserError
-from jaxsent.evaluation import maps, rows
+from jaxsent.evaluation import compared_maps, maps, rows
 from jaxsent.evaluation.examples import Examples, failure
 from jaxsent.evaluation.units import Units
 from jaxsent.metrics import attention_scores, cases_by_class, detection_row, detection_scores
@@ -143,15 +143,15 @@ def test_what_a_network_lacks_is_not_scored(out):
     assert maps.scored(bare, ("predicted_class", "gbvs")) == ("gbvs",)
     assert maps.rows(("gbvs",), {"mask": np.ones(1, bool)}, bare, 0) == {}
     with pytest.raises(UserError, match=r"there is no map 'itti'; expected some of .*itti_koch"):
-        maps.check(("itti",))
+        compared_maps.check(("itti",))
 
 
 def test_names_of_maps_that_were_made_elsewhere(tmp_path):
     path = tmp_path / "maps=1"
     path.mkdir()
     compare = ("gbvs", f"saliency={path}")
-    assert maps.check(compare) == ("gbvs", "saliency")
-    assert maps.outside_paths(compare) == {"saliency": path}
+    assert compared_maps.check(compare) == ("gbvs", "saliency")
+    assert compared_maps.outside_paths(compare) == {"saliency": path}
     for entry, message in (
         (f"gbvs={path}", "with a NAME of letters, digits and _ that no map has"),
         (f"sentiment_map={path}", "that no map has"),
@@ -159,11 +159,11 @@ def test_names_of_maps_that_were_made_elsewhere(tmp_path):
         ("saliency", "or NAME=PATH, a folder of maps or a file of boxes"),
     ):
         with pytest.raises(UserError, match=message):
-            maps.check((entry,))
+            compared_maps.check((entry,))
     with pytest.raises(UserError, match="the map 'saliency' is there twice"):
-        maps.check((*compare, "saliency=elsewhere"))
+        compared_maps.check((*compare, "saliency=elsewhere"))
     with pytest.raises(UserError, match="saliency=.*elsewhere: there is no such folder"):
-        maps.outside_paths((f"saliency={tmp_path}/elsewhere",))
+        compared_maps.outside_paths((f"saliency={tmp_path}/elsewhere",))
 
 
 def test_maps_made_elsewhere_are_scored_as_our_own(tiny_config, tmp_path):

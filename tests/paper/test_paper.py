@@ -15,7 +15,7 @@ from jaxsent import commands, models
 from jaxsent.baselines import svm
 from jaxsent.commands import run_py
 from jaxsent.errors import UserError
-from jaxsent.evaluation import compare, maps
+from jaxsent.evaluation import compare, compared_maps
 from jaxsent.metrics import HIGHER_IS_BETTER
 from jaxsent.paper import TABLES, Cell, Run, Table
 from jaxsent.paper.fill import fill, fill_cell
@@ -128,7 +128,7 @@ def test_every_command_is_understood(run, monkeypatch):
     assert values.workdir == f"runs/{run.name}"
     values.config.model.num_classes = 2
     experiment.network(values.config.model)
-    maps.check(values.config.eval.compare)
+    compared_maps.check(values.config.eval.compare)
     assert values.config.init.weights or values.config.init.checkpoint
     assert run.data in values.config.data.name
 

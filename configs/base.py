@@ -116,7 +116,9 @@ def get_config() -> ConfigDict:
     e.ten_crop = True  # four corners, centre and their mirrors; the single view is always reported
     e.examples = 12  # best, worst and random images shown in the report, each
     e.compare = ("centre_box", "random")  # maps scored beside the network's own, where regions or
-    # fixations are: predicted_class, itti_koch, gbvs, … (jaxsent/baselines/saliency.py)
+    # fixations are: predicted_class, itti_koch, gbvs, … (jaxsent/baselines/saliency.py),
+    # NAME=FOLDER of maps and NAME=FILE of boxes that were made elsewhere (docs/baselines.md)
+    e.boxes = 0  # of such a file of boxes: the so many best of an image; 0: all
     e.cases = "recall first"  # order of the five cases of Fig. 12: or inclusion first
     e.maps = ""  # a folder for every map of the split, as 16-bit PNG and .npy
     return c.lock()

@@ -7,18 +7,16 @@ wrote (`jaxsent features`).
 import csv
 import itertools
 import zipfile
-from collections import Counter, defaultdict
-from operator import eq
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from jaxsent.baselines.names import few, places
 from jaxsent.errors import UserError
 
 SUFFIXES = (".npz", ".parquet", ".csv")
-IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".avif")
-FEW = 3  # names that a message lists
 
 
 class FeatureTable(NamedTuple):
@@ -85,48 +83,20 @@ def read(path: Path, width: int | None = None) -> FeatureTable:
         )
     wrong = ~np.isfinite(table.features).all(axis=1)
     if wrong.any():
-        raise UserError(f"{path}: {_few(table.file[wrong])} not all finite numbers.")
+        raise UserError(f"{path}: {few(table.file[wrong])} not all finite numbers.")
     twice = [name for name, n in Counter(table.file.tolist()).items() if n > 1]
     if twice:
-        raise UserError(f"{path}: {_few(twice)} there twice; leave one row an image.")
+        raise UserError(f"{path}: {few(twice)} there twice; leave one row an image.")
     return table
 
 
 def rows(table: FeatureTable, files: list[str], source: str | Path) -> np.ndarray:
     """(N, D), names of n images, those of a whole set -> (n, D), a row for each.
 
-    A row is an image's if it has the same path, or if it is the only one whose path, suffix aside,
-    ends as the image's does or the other way round: `x.jpg` and `/data/awe/x.png` are the row of
-    `awe/x.jpg`, `fear/x.jpg` is not.
-
     Raises:
-      UserError: images have no row, or two have one; some are named. `source` is what the message
-        calls the table.
+      UserError: as names.places; `source` is what the message calls the table.
     """
-    exact = {name: i for i, name in enumerate(table.file)}
-    by_stem = defaultdict(list)
-    for i, name in enumerate(table.file):
-        parts = _parts(name)
-        by_stem[parts[0]].append((i, parts))
-    chosen = []
-    for file in files:
-        parts = _parts(file)
-        ends = [i for i, other in by_stem[parts[0]] if all(map(eq, parts, other))]
-        chosen.append(exact.get(file, ends[0] if len(ends) == 1 else None))
-    missing = [file for file, row in zip(files, chosen, strict=True) if row is None]
-    if missing:
-        raise UserError(
-            f"{source}: expected a row for every image of the set; {_few(missing)} not in it. Rows "
-            f"are called {', '.join(table.file[:FEW])}, …"
-        )
-    count = Counter(chosen)
-    shared = [file for file, row in zip(files, chosen, strict=True) if count[row] > 1]
-    if shared:
-        raise UserError(
-            f"{source}: {_few(shared)} of one row, {table.file[count.most_common(1)[0][0]]}; "
-            "name rows by the images' paths in the set."
-        )
-    return table.features[chosen]
+    return table.features[places(table.file, files, source)]
 
 
 def write(path: Path, table: FeatureTable) -> None:
@@ -238,16 +208,3 @@ def _pyarrow(path):
             f"{path}: .parquet needs pyarrow: pip install pyarrow, or take .npz."
         ) from None
     return pyarrow, parquet
-
-
-def _parts(name: str) -> list[str]:
-    """A path's parts from its end, without the suffix of an image."""
-    path = PurePosixPath(name.replace("\\", "/"))
-    path = path.with_suffix("") if path.suffix.lower() in IMAGES else path
-    return [part for part in reversed(path.parts) if part != path.anchor] or [""]
-
-
-def _few(names) -> str:
-    names = list(names)
-    rest = f" and {len(names) - FEW} more" if len(names) > FEW else ""
-    return f"{', '.join(names[:FEW])}{rest} {'are' if len(names) > 1 else 'is'}"

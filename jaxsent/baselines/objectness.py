@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
 
 from jaxsent.baselines import features
 
@@ -18,7 +20,7 @@ GAP = 2  # pixels between neighbouring groups
 GAMMA, KAPPA = 2, 1.5  # the paper's
 OVERLAP = 0.65  # of neighbouring windows: alpha
 SMALLEST, LARGEST = 1 / 50, 0.65  # a window's share of the image; all of it would be no answer
-GROUPS = 1000  # the strongest; texture has more, and takes time as their cube
+GROUPS = 1000  # the strongest; texture has more, and takes time as their square
 CHUNK = 32  # windows at once
 REFINED = 16  # the best windows
 
@@ -183,11 +185,10 @@ def affinities(labels: np.ndarray, count: int, angle: np.ndarray) -> np.ndarray:
 
 def paths(affinity: np.ndarray) -> np.ndarray:
     """(G, G) -> (G, G) largest product of affinities over all paths between two groups (2)."""
-    linked = np.float32(affinity)
-    np.fill_diagonal(linked, 1)
-    for k in range(len(linked)):
-        np.maximum(linked, linked[:, k, None] * linked[k], out=linked)
-    return linked
+    one, other = np.nonzero(affinity)
+    lengths = -np.log(np.minimum(affinity[one, other], 1))  # the shortest has the largest product
+    graph = csr_array((lengths, (one, other)), shape=affinity.shape)
+    return np.exp(-dijkstra(graph)).astype(np.float32)
 
 
 def enclosure(boxes: np.ndarray, contours: Contours) -> np.ndarray:

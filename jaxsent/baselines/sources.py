@@ -91,7 +91,7 @@ def _of_file(path: Path, width: int | None, builder):
     @functools.cache
     def by_split():
         files = {
-            split: [records.text(raw["file"]) for raw in records.source(builder, split)]
+            split: records.names(builder, split)
             for split in builder.info.splits
             if num_examples(builder, split)
         }

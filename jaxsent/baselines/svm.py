@@ -55,6 +55,20 @@ def evaluate(
     Raises:
       UserError: a name that is not known, an empty split, or fewer than two classes to train on.
     """
+    predicted, y = predict(builder, features, target, kernel, train, test)
+    return metrics.classification_scores(predicted, y)
+
+
+def predict(
+    builder,
+    features: str | Callable[[str], np.ndarray],
+    target: str = "polarity",
+    kernel: str = "rbf",
+    train: str = "train",
+    test: str = "test",
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `evaluate` -> (N, K) float32, 1 for the class that each image is said to be of, and (N,)
+    its true class, -1 where not known."""
     for name, value, known in (
         ("features", features, tuple(FEATURES)),
         ("target", target, TARGETS),
@@ -69,8 +83,7 @@ def evaluate(
     y = targets(builder, train, target)
     machine = fit(features(train)[y != MISSING], y[y != MISSING], kernel, scaled)
     y = targets(builder, test, target)
-    predicted = machine.predict(features(test))
-    return metrics.classification_scores(np.eye(classes, dtype=np.float32)[predicted], y)
+    return np.eye(classes, dtype=np.float32)[machine.predict(features(test))], y
 
 
 def targets(builder, split: str, target: str) -> np.ndarray:

@@ -24,6 +24,10 @@ def add(parser) -> None:
         help="a detector's outputs, such as sentibank=FILE, or a folder with SET.npz in it",
     )  # fmt: skip
     parser.add_argument(
+        "--maps", action="append", default=[], metavar="NAME=PATH",
+        help="maps made elsewhere: saliency=FOLDER, or faster_rcnn=FILE of boxes",
+    )  # fmt: skip
+    parser.add_argument(
         "--config", action="append", default=[], metavar="KEY=VALUE",
         help="a config key for every run, such as data.dir=FOLDER",
     )  # fmt: skip
@@ -34,15 +38,16 @@ def run(options) -> int:
     from jaxsent.commands.tables import chosen
     from jaxsent.paper.fill import fill
     from jaxsent.paper.formats import text
-    from jaxsent.paper.reproduce import Sources, command, missing, reproduce
+    from jaxsent.paper.reproduce import Sources, command, plan, reproduce
 
     table = chosen(options.table)
     sources = Sources(
         options.runs, _pairs("--source", options.source), _pairs("--weights", options.weights),
         tuple(options.config), _pairs("--features", options.features),
+        _pairs("--maps", options.maps),
     )  # fmt: skip
     if options.dry_run:
-        for step in missing(table, options.runs):
+        for step in plan(table, sources):
             print(shlex.join(command(step, sources)))
         return 0
     reproduce(table, sources)

@@ -24,7 +24,7 @@ def run(options) -> int:
     from jaxsent.paper import TABLES
     from jaxsent.paper.fill import fill
     from jaxsent.paper.formats import FORMATS
-    from jaxsent.paper.reproduce import Sources, command, missing
+    from jaxsent.paper.reproduce import Sources, command, plan
 
     for number, name in enumerate(options.tables or TABLES):
         table = chosen(name)
@@ -33,12 +33,13 @@ def run(options) -> int:
         if options.format == "csv" and number:
             written = written.partition("\n")[2]  # one head
         print(written)
-        steps = missing(table, options.runs)
+        sources = Sources(options.runs)
+        steps = plan(table, sources)
         if steps and options.format == "text":
             more = "or one by one" if options.commands else "one by one with --commands"
             print(f"\nEmpty cells: {len(steps)} runs of jaxsent reproduce --table {name}, {more}")
             for step in steps if options.commands else ():
-                print("  " + shlex.join(command(step, Sources(options.runs))))
+                print("  " + shlex.join(command(step, sources)))
     return 0
 
 

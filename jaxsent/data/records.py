@@ -35,6 +35,11 @@ def source(builder, split: str) -> Source:
     return Source(builder.as_data_source(split=split, deserialize_method=raw))
 
 
+def names(builder, split: str) -> list[str]:
+    """The names of a split's images, in order."""
+    return [text(raw["file"]) for raw in source(builder, split)]
+
+
 def _value(feature):
     values = getattr(feature, feature.WhichOneof("kind")).value
     return values[0] if len(values) == 1 else list(values)

@@ -1,5 +1,6 @@
 """Evaluation of one split: every image once, numbers, examples and the report."""
 
+import functools
 import math
 import time
 from pathlib import Path
@@ -11,9 +12,10 @@ import rich.progress
 
 from jaxsent import report
 from jaxsent.console import console
+from jaxsent.data import records
 from jaxsent.data.batches import eval_batches, num_examples
 from jaxsent.errors import Diverged, UserError
-from jaxsent.evaluation import maps, rows, scoring
+from jaxsent.evaluation import compared_maps, maps, rows, scoring
 from jaxsent.evaluation.examples import Examples
 from jaxsent.evaluation.units import Units
 from jaxsent.models import explain
@@ -106,7 +108,7 @@ def evaluate(task, variables, workdir: Path, step: int) -> dict:
             config=config.to_dict(),
             environment=history.summary(workdir),
         )
-        rows.write_predictions(place / "predictions.csv", task, collected.outputs)
+        rows.write_predictions(place / "predictions.csv", task.classes, collected.outputs)
         rows.write_maps(place / "maps.csv", collected.maps, collected.outputs)
         scores = {k: v for k, v in results.items() if k.endswith("accuracy") and v is not None}
         split = config.data.test_split
@@ -148,8 +150,12 @@ def collect(task, variables, split=None, brief=False) -> Collected:
     """
     config = task.config
     split = split or config.data.test_split
-    maps.check(config.eval.compare)
+    compared = compared_maps.check(config.eval.compare)
     truths = () if brief else tuple(t for t in maps.TRUTHS if t in task.builder.info.features)
+    outside = {}
+    if truths:
+        names_of = functools.partial(records.names, task.builder, split)
+        outside = compared_maps.open_outside(config.eval.compare, names_of, config.eval.boxes)
     batches = eval_batches(
         task.builder,
         split,
@@ -165,7 +171,7 @@ def collect(task, variables, split=None, brief=False) -> Collected:
         process_index=jax.process_index(),
         process_count=jax.process_count(),
     )
-    explained = tuple(n for n in config.eval.compare if n in explain.MAPS and truths)
+    explained = tuple(n for n in compared if n in explain.MAPS and truths)
     predict = jax.jit(
         predict_step(task.model, task.preprocessing, explained),
         out_shardings=sharding.by_batch(task.mesh),
@@ -190,8 +196,8 @@ def collect(task, variables, split=None, brief=False) -> Collected:
         if not brief:
             out["map_truth"] = map_truth(task, out)
             if truths:
-                names = maps.scored(out, config.eval.compare)
-                out |= maps.rows(names, batch, out, config.seed, config.eval.cases)
+                names = maps.scored(out, compared)
+                out |= maps.rows(names, batch, out, config.seed, config.eval.cases, outside)
             examples.offer(batch, out)
             units.offer(batch, out)
             if config.eval.maps:

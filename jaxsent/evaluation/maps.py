@@ -9,13 +9,13 @@ network made them, and are scored at the photograph's own size ("at all location
 
 import concurrent.futures
 import zlib
+from types import MappingProxyType
 
 import numpy as np
 
 from jaxsent.baselines.saliency import MAPS
 from jaxsent.data import augment
 from jaxsent.data.elements import grey_map
-from jaxsent.errors import UserError
 from jaxsent.metrics import bootstrap_interval, detection
 from jaxsent.metrics.attention import HIGHER_IS_BETTER, attention_row, summarise_attention
 from jaxsent.metrics.detection import CASES, ORDERS, detection_row, summarise_detection
@@ -32,22 +32,15 @@ REGION = ("mae", "mae_binary", "precision", "recall", "case")
 ATTENTION = tuple(HIGHER_IS_BETTER)
 
 
-def check(names) -> None:
-    """Raises UserError for the name of a map that there is not."""
-    unknown = [name for name in names if name not in COMPARED]
-    if unknown:
-        raise UserError(
-            f"eval.compare: there is no map {unknown[0]!r}; expected some of {', '.join(COMPARED)}."
-        )
-
-
 def scored(out: dict, compared) -> tuple[str, ...]:
     """Names of the maps that are scored: the network's own where it has one, and `compared`."""
     own = (OWN,) if OWN in out else ()
     return own + tuple(n for n in compared if n != PREDICTED or "detect_probabilities" in out)
 
 
-def rows(names, batch: dict, out: dict, seed: int, cases: str = ORDERS[0]) -> dict[str, np.ndarray]:
+def rows(
+    names, batch: dict, out: dict, seed: int, cases: str = ORDERS[0], outside=MappingProxyType({})
+) -> dict[str, np.ndarray]:
     """Scores of b images' maps -> region_rows (b, M, 5) and attention_rows (b, M, 6), as there are
     truths in the batch; NaN where a score is not defined and in padded rows.
 
@@ -61,6 +54,7 @@ def rows(names, batch: dict, out: dict, seed: int, cases: str = ORDERS[0]) -> di
         index, -1 where there is none.
       seed: of what is drawn at random; an image's draws hang on its name alone.
       cases: the order of the five cases, of metrics.detection.ORDERS.
+      outside: maps of compared_maps.open_outside, by those of the names that they have.
     """
     b, m = len(batch["mask"]), len(names)
     scores = {}
@@ -74,12 +68,16 @@ def rows(names, batch: dict, out: dict, seed: int, cases: str = ORDERS[0]) -> di
         scores["overlap"] = np.full((b, 2), np.nan)
 
     def score(i: int) -> None:
-        photograph = augment.decode(batch["photograph"][i], str(batch["file"][i]))
+        file = str(batch["file"][i])
+        photograph = augment.decode(batch["photograph"][i], file)
         truths = {t: truth_map(batch, t, i, photograph.shape) for t in TRUTHS if t in batch}
         outputs = {name: values[i] for name, values in out.items()}
         for m, name in enumerate(names):
-            rng = np.random.default_rng([seed, zlib.crc32(str(batch["file"][i]).encode())])
-            map = _map(name, photograph, outputs, rng)
+            rng = np.random.default_rng([seed, zlib.crc32(file.encode())])
+            if name in outside:
+                map = outside[name](file, photograph.shape[:2])
+            else:
+                map = _map(name, photograph, outputs, rng)
             if "region" in truths:
                 scores["region_rows"][i, m] = region_row(map, truths["region"], cases)
             if "fixations" in truths:

@@ -1,6 +1,7 @@
 """Numbers of single images as CSV: what was predicted, and how its maps scored."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ def as_text(row: np.ndarray) -> str:
     return row.tobytes().rstrip(b"\0").decode(errors="replace")
 
 
-def write_predictions(path: Path, task, outputs: dict) -> None:
+def write_predictions(path: Path, classes: Sequence[str], outputs: dict) -> None:
     """One line an image: file, label, prediction and the probability of every class.
 
     No file where the network names no class.
@@ -32,11 +33,11 @@ def write_predictions(path: Path, task, outputs: dict) -> None:
     decided = outputs.get("ten_crop", outputs["class_probabilities"])
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["file", "label", "prediction", *task.classes])
+        writer.writerow(["file", "label", "prediction", *classes])
         for name, truth, row in zip(outputs["file"], outputs["truth"], decided, strict=True):
-            label = task.classes[truth] if truth >= 0 else ""
+            label = classes[truth] if truth >= 0 else ""
             chances = (f"{p:.5f}" for p in row)
-            writer.writerow([as_text(name), label, task.classes[row.argmax()], *chances])
+            writer.writerow([as_text(name), label, classes[row.argmax()], *chances])
 
 
 def write_maps(path: Path, names: tuple[str, ...], outputs: dict) -> None:

@@ -1,5 +1,6 @@
 """The runs that fill a table, made one after another; what is done is never repeated."""
 
+import ast
 import shlex
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from typing import NamedTuple
 
 from jaxsent.errors import UserError
 from jaxsent.paper.fill import fill, results
-from jaxsent.paper.table import DETECTORS, Run, Table
+from jaxsent.paper.table import DETECTORS, OUTSIDE_MAPS, REGIONAL, Run, Table
 
 
 class Sources(NamedTuple):
@@ -20,6 +21,7 @@ class Sources(NamedTuple):
       weights: {backbone: file of its ImageNet weights}.
       features: {detector: file of its outputs, or folder with one for each set}.
       options: further config keys, for every run.
+      maps: {one of OUTSIDE_MAPS: folder of its maps, or file of its boxes}.
     """
 
     runs: Path = Path("runs")
@@ -27,9 +29,11 @@ class Sources(NamedTuple):
     weights: dict[str, str] = {}
     options: tuple[str, ...] = ()
     features: dict[str, str] = {}
+    maps: dict[str, str] = {}
 
 
 NOTHING = Sources()
+COMPARE = "eval.compare"
 
 
 class Step(NamedTuple):
@@ -47,10 +51,21 @@ def missing(table: Table, runs: Path) -> list[Step]:
         for run in one.missing:
             trained = results(runs, run._replace(tested_on="")) is not None
             if not trained:
-                _train(run, runs, steps)
-            if trained or run.tested_on:
+                _train(run._replace(outside=""), runs, steps)
+            if trained or run.tested_on or run.outside:
                 steps[Step(run, "eval")] = None
     return list(steps)
+
+
+def plan(table: Table, sources: Sources) -> list[Step]:
+    """`missing`, without evaluations that a training or another evaluation before them does."""
+    steps = missing(table, sources.runs)
+    trained = {step.run.name for step in steps if step.mode == "train"}
+    commands: dict[tuple[str, ...], Step] = {}
+    for step in steps:
+        if not (step.run.outside in sources.maps and step.run.name in trained):
+            commands.setdefault(tuple(command(step, sources)), step)
+    return list(commands.values())
 
 
 def _train(run: Run, runs: Path, steps: dict[Step, None]) -> None:
@@ -78,7 +93,7 @@ def command(step: Step, sources: Sources = NOTHING) -> list[str]:
     if step.mode == "eval":
         return _evaluation(run, sources)
     arguments = ["jaxsent", "train", run.config.replace(".py", ""), *workdir]
-    arguments += [f"--config.{option}" for option in run.options]
+    arguments += [f"--config.{option}" for option in _compared(run, sources)]
     if run.weights:
         weights = sources.weights.get(run.weights, f"{run.weights.upper()}_WEIGHTS")
         arguments.append(f"--config.init.weights={weights}")
@@ -94,10 +109,30 @@ def command(step: Step, sources: Sources = NOTHING) -> list[str]:
 def _evaluation(run: Run, sources: Sources) -> list[str]:
     arguments = ["jaxsent", "eval", str(sources.runs / run.name)]
     arguments += ["--data", run.tested_on] if run.tested_on else []
-    free = [o for o in (*run.options, *sources.options) if o.startswith(("eval.", "data.dir="))]
+    options = (*_compared(run, sources), *sources.options)
+    free = [o for o in options if o.startswith(("eval.", "data.dir="))]
     data = run.tested_on or run.data
     free += [f"data.source={sources.data[data]}"] if data in sources.data else []
     return arguments + [f"--config.{option}" for option in free]
+
+
+def _compared(run: Run, sources: Sources) -> tuple[str, ...]:
+    """A run's options; to the maps that it compares with, those are added that the user has.
+
+    All of them wherever one belongs, since an evaluation's results replace those before.
+    """
+    paths = dict(sources.maps)
+    if run.outside:
+        paths.setdefault(run.outside, f"{run.outside.upper()}_MAPS")
+
+    def added(option: str) -> str:
+        key, _, names = option.partition("=")
+        if key != COMPARE or not paths:
+            return option
+        both = (*ast.literal_eval(names), *(f"{name}={path}" for name, path in paths.items()))
+        return f"{COMPARE}=({','.join(map(repr, both))})"
+
+    return tuple(map(added, run.options))
 
 
 def _baseline(run: Run, sources: Sources, workdir: list[str]) -> list[str]:
@@ -107,7 +142,8 @@ def _baseline(run: Run, sources: Sources, workdir: list[str]) -> list[str]:
     elif run.weights:
         features += f"={sources.weights.get(run.weights, f'{run.weights.upper()}_WEIGHTS')}"
     elif run.needs:
-        features = str(sources.runs / run.needs.name)
+        trained = str(sources.runs / run.needs.name)
+        features = f"{run.baseline}={trained}" if run.baseline in REGIONAL else trained
     arguments = ["jaxsent", "baseline", features, run.config, *workdir]
     for option in run.options:
         key, _, value = option.partition("=")
@@ -121,13 +157,17 @@ def _baseline(run: Run, sources: Sources, workdir: list[str]) -> list[str]:
 
 
 def _at_hand(run: Run, sources: Sources) -> bool:
-    """Whether what the features of a baseline are made from is named."""
+    """Whether what a baseline's features, or an outside map, are made from is named."""
+    if run.outside:
+        return run.outside in sources.maps
     if run.baseline in DETECTORS:
         return run.baseline in sources.features
     return not run.baseline or not run.weights or run.weights in sources.weights
 
 
 def _wanted(run: Run) -> str:
+    if run.outside:
+        return f"needs --maps {run.outside}=PATH, {OUTSIDE_MAPS[run.outside]}"
     if run.baseline in DETECTORS:
         name = run.baseline
         return f"needs --features {name}=FILE, {DETECTORS[name]:,} numbers an image"
@@ -137,12 +177,12 @@ def _wanted(run: Run) -> str:
 def reproduce(table: Table, sources: Sources, report=print, call=subprocess.run) -> None:
     """Makes what the table lacks, in this process's folder; called again it goes on.
 
-    Features that need a file which is not named are left out, and said to be.
+    Features and maps that need a file which is not named are left out, and said to be.
 
     Raises:
       UserError: weights that a run starts from are not named, or a run failed.
     """
-    steps = missing(table, sources.runs)
+    steps = plan(table, sources)
     trained = {s.run.weights for s in steps if s.run.weights and not s.run.baseline}
     unnamed = sorted(trained - sources.weights.keys())
     if unnamed:

@@ -18,6 +18,17 @@ pairs", ACM Multimedia 2013. DeepSentiBank: Chen et al., arXiv:1410.8586.
 """
 
 
+OUTSIDE_MAPS = {
+    "saliency": "a folder of maps named as the set's images",
+    "faster_rcnn": "a .csv or .json of boxes",
+}
+"""Rows of maps that come from the user, by their names in `eval.compare` -> what is expected."""
+
+
+REGIONAL = ("affective_regions", "global_local")
+"""Rows by which a trained network looks at a photograph and at a region of it."""
+
+
 class Run(NamedTuple):
     """A run that fills a cell, or a part of one.
 
@@ -28,9 +39,10 @@ class Run(NamedTuple):
       weights: the backbone whose ImageNet weights it starts from, "" for what the config says.
       needs: a run that it starts from.
       baseline: features for an SVM instead of a network: gch, sentibank, a backbone's name, or
-        "run" for those of the run that it needs.
+        "run" for those of the run that it needs; or one of REGIONAL, by that run's network.
       sure: it trains on the part of its set that `needs` is sure of (PCNN).
       tested_on: another set than that of the config, "" for its own test split.
+      outside: one of OUTSIDE_MAPS that is scored beside its own, "" for none.
     """
 
     name: str
@@ -41,6 +53,7 @@ class Run(NamedTuple):
     baseline: str = ""
     tested_on: str = ""
     sure: bool = False
+    outside: str = ""
 
     @property
     def data(self) -> str:

@@ -8,7 +8,7 @@ here.
 from collections.abc import Iterable
 
 from jaxsent.paper import features as svm
-from jaxsent.paper.table import Cell, Run, Table
+from jaxsent.paper.table import REGIONAL, Cell, Run, Table
 
 SETS = {
     "FI": ("fi", ""),
@@ -77,6 +77,8 @@ def _wsidnet(config: str, suffix: tuple[str, str]) -> tuple[Run, ...]:
         )  # fmt: skip
     if config == "pcnn":
         return _pcnn(name, subset)
+    if config in REGIONAL:
+        return tuple(_regional(config, run, name) for run in _wsidnet("finetuned", suffix))
     if config == CONTROL:
         runs = folds(f"backbone_{name}", subset, weights="vgg16", needs=first)
         return tuple(
@@ -84,6 +86,16 @@ def _wsidnet(config: str, suffix: tuple[str, str]) -> tuple[Run, ...]:
             for run in runs
         )
     return folds(f"{config}_{name}", subset, weights="vgg16")
+
+
+def _regional(kind: str, network: Run, data: str, fusion: str = "average") -> Run:
+    """What a trained network says of a photograph and of a region of it."""
+    part = network.config.partition(":")[2].replace(data, "")  # of cam.py:emod the set itself
+    for option in network.options:
+        part = option.partition(f"data.name={data}/")[2] or part
+    name = "_".join(filter(None, (kind, fusion, data, part)))
+    return Run(name, f"{data}/{part}" if part else data, (f"fusion={fusion}",), needs=network,
+               baseline=kind)  # fmt: skip
 
 
 def _pcnn(name: str, subset: str) -> tuple[Run, ...]:
@@ -142,6 +154,12 @@ def _wscnet_2() -> Iterable[Cell]:
             "Fine-tuned Res101": _framework("cam", data),
             # For the sets of several emotions: "transform the single label to a … distribution".
             "Yang et al.": _framework("distribution", data) if data in EMOTIONS else (),
+            # "for the binary datasets": "the holistic feature with the region feature".
+            "Sun et al.": tuple(
+                _regional("affective_regions", run, data, "features")
+                for run in _framework("cam", data)
+                if data not in EMOTIONS
+            ),
             "WILDCAT": _framework("wildcat", data),
             "SPN": _framework("spn", data),
             "WSCNet": folds(f"wscnet_{data}", subset, weights="resnet101"),
@@ -199,6 +217,7 @@ MAP_NAMES = {
     "fine_grained": "Fine-grained", "centre_gaussian": "Centre Gaussian",
     "predicted_class": "WSCNet, predicted class's map",
 }  # fmt: skip
+OUTSIDE_NAMES = {"faster_rcnn": "Faster R-CNN", "saliency": "Learned saliency"}
 
 
 def _map_rows(data: str, supervised: str) -> dict[str, tuple[Run, str]]:
@@ -206,6 +225,8 @@ def _map_rows(data: str, supervised: str) -> dict[str, tuple[Run, str]]:
     compare = f"eval.compare={COMPARE!r}".replace(" ", "")
     wscnet = Run(f"wscnet_{data}", f"wscnet_{data}.py", (compare,), "resnet101")
     rows = {MAP_NAMES[name]: (wscnet, f".baselines.{name}") for name in COMPARE}
+    for name, row in OUTSIDE_NAMES.items():
+        rows[row] = wscnet._replace(outside=name), f".baselines.{name}"
     (plain,) = _framework("cam", data)
     explained = plain._replace(options=("eval.compare=('grad_cam',)",))
     rows["Grad-CAM"] = explained, ".baselines.grad_cam"
@@ -270,7 +291,9 @@ TABLES = {
     table.name: table
     for table in (
         _wsidnet_table("wsidnet1", "Polarity accuracy (WSIDNet, Table 1)", WSIDNET_1,
-                       {"WSIDNet": "wsidnet", "VGG-16": "finetuned", "PCNN": "pcnn"}
+                       {"WSIDNet": "wsidnet", "VGG-16": "finetuned", "PCNN": "pcnn",
+                        "Affective Regions": "affective_regions",
+                        "Global-local": "global_local"}
                        | svm.FEATURES),
         _wsidnet_table("wsidnet2", "WSIDNet and its backbone alone (WSIDNet, Table 2)", WSIDNET_2,
                        {"WSIDNet": "wsidnet", "Backbone": "backbone",

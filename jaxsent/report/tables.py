@@ -196,9 +196,11 @@ def _compared(maps: dict, results: dict, measures, main: str) -> str:
     if not known(maps, main):
         return ""
     columns = {escape(network(results)): maps}
-    for key, name in BASELINES.items():
-        if (maps.get("baselines") or {}).get(key):
-            columns[name] = maps["baselines"][key]
+    others = maps.get("baselines") or {}
+    outside = {key: escape(key.replace("_", " ")) for key in others if key not in BASELINES}
+    for key, name in (outside | BASELINES).items():
+        if others.get(key):
+            columns[name] = others[key]
     rows = []
     for key, name, better in measures:
         values = [column[key] for column in columns.values() if known(column, key)]

@@ -21,6 +21,8 @@ NETWORKS = {
     "imagenet_alexnet": "AlexNet's ImageNet features",
     "imagenet_vgg16": "VGG-16's ImageNet features",
     "imagenet_resnet101": "ResNet-101's ImageNet features",
+    "affective_regions": "A network with affective regions",
+    "global_local": "A network with salient regions",
     "vgg16": "VGG-16",
     "alexnet": "AlexNet",
     "resnet18": "ResNet-18",

@@ -12,7 +12,7 @@ import numpy as np
 from jaxsent.console import console
 from jaxsent.data.batches import train_batches
 from jaxsent.errors import Diverged, UserError
-from jaxsent.evaluation import evaluate
+from jaxsent.evaluation import compared_maps, evaluate
 from jaxsent.models import stored
 from jaxsent.run import changes, experiment, folder, history, initial, sharding
 from jaxsent.run.checkpoint import Checkpoints
@@ -49,6 +49,7 @@ def train(config, workdir: Path, accept_changes: bool = False) -> dict:
       Diverged: a loss, gradient or parameters that are not finite.
       Interrupted: SIGINT or SIGTERM; the state is saved.
     """
+    compared_maps.outside_paths(config.eval.compare)  # wrong ones are told before hours of training
     folder.create(workdir)
     task = experiment.make(config, workdir)
     settings = experiment.described(task)

@@ -77,6 +77,13 @@ def test_links_are_the_best_paths():
         assert linked[i, j] == pytest.approx(best, rel=1e-5)
 
 
+def test_links_through_neighbours_in_line():
+    """Affinities of 1, paths of length 0, are links and no gaps."""
+    affinity = np.array([[0, 1, 0, 0], [1, 0, 0.5, 0], [0, 0.5, 0, 0], [0, 0, 0, 0]])
+    expected = [[1, 1, 0.5, 0], [1, 1, 0.5, 0], [0.5, 0.5, 1, 0], [0, 0, 0, 1]]
+    np.testing.assert_allclose(objectness.paths(affinity), expected, rtol=1e-6)
+
+
 def test_straight_contours_are_linked_and_corners_are_not():
     strength, angle = np.zeros((40, 40)), np.zeros((40, 40))
     strength[20, 2:12] = strength[20, 13:23] = 1  # two pieces of a horizontal line

@@ -7,13 +7,15 @@ from sklearn.metrics import roc_auc_score
 
 from jaxsent import emotions
 from jaxsent.baselines.saliency import MAPS
+from jaxsent.data import augment, records
 from jaxsent.errors import UserError
-from jaxsent.evaluation import maps, rows
+from jaxsent.evaluation import compared_maps, maps, rows
 from jaxsent.evaluation.examples import Examples, failure
 from jaxsent.evaluation.units import Units
 from jaxsent.metrics import attention_scores, cases_by_class, detection_row, detection_scores
 from jaxsent.report import map_files
 from jaxsent.report.gallery import shared_heat
+from tfds_builders.prepare import prepare
 
 COUNT = 10
 SHAPES = ((64, 64), (48, 80), (90, 60))
@@ -141,7 +143,62 @@ def test_what_a_network_lacks_is_not_scored(out):
     assert maps.scored(bare, ("predicted_class", "gbvs")) == ("gbvs",)
     assert maps.rows(("gbvs",), {"mask": np.ones(1, bool)}, bare, 0) == {}
     with pytest.raises(UserError, match=r"there is no map 'itti'; expected some of .*itti_koch"):
-        maps.check(("itti",))
+        compared_maps.check(("itti",))
+
+
+def test_names_of_maps_that_were_made_elsewhere(tmp_path):
+    path = tmp_path / "maps=1"
+    path.mkdir()
+    compare = ("gbvs", f"saliency={path}")
+    assert compared_maps.check(compare) == ("gbvs", "saliency")
+    assert compared_maps.outside_paths(compare) == {"saliency": path}
+    for entry, message in (
+        (f"gbvs={path}", "with a NAME of letters, digits and _ that no map has"),
+        (f"sentiment_map={path}", "that no map has"),
+        (f"my.map={path}", "that no map has"),
+        ("saliency", "or NAME=PATH, a folder of maps or a file of boxes"),
+    ):
+        with pytest.raises(UserError, match=message):
+            compared_maps.check((entry,))
+    with pytest.raises(UserError, match="the map 'saliency' is there twice"):
+        compared_maps.check((*compare, "saliency=elsewhere"))
+    with pytest.raises(UserError, match="saliency=.*elsewhere: there is no such folder"):
+        compared_maps.outside_paths((f"saliency={tmp_path}/elsewhere",))
+
+
+def test_maps_made_elsewhere_are_scored_as_our_own(tiny_config, tmp_path):
+    """The maps of spectral residual, squashed or as boxes, from files: by the report's numbers."""
+    from jaxsent.training import loop
+
+    builder = prepare("emoji_scenes", "tiny", tiny_config.data.dir)
+    lines = ["file,x0,y0,x1,y1,score"]
+    for raw in records.source(builder, "test"):
+        file, image = records.text(raw["file"]), augment.decode(raw["image"])
+        path = tmp_path / "maps" / f"{file.rpartition('.')[0]}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, 7 * MAPS["spectral_residual"](image, None) - 3)
+        y, x = np.nonzero(MAPS["centre_box"](image, None))
+        lines.append(f"{file},{x.min()},{y.min()},{x.max() + 1},{y.max() + 1},0.3")
+        lines.append(f"{file},0,0,1,1,0.2")
+    (tmp_path / "boxes.csv").write_text("\n".join(lines))
+    tiny_config.eval.compare = (
+        "spectral_residual", "centre_box", f"saliency={tmp_path}/maps",
+        f"faster_rcnn={tmp_path}/boxes.csv",
+    )  # fmt: skip
+    tiny_config.eval.boxes = 1
+    tiny_config.train.steps = 1
+    results = loop.train(tiny_config, tmp_path / "run")
+    others = results["sentiment_map"]["baselines"]
+    assert list(others) == ["spectral_residual", "centre_box", "saliency", "faster_rcnn"]
+    for outside, own in (("saliency", "spectral_residual"), ("faster_rcnn", "centre_box")):
+        for key in ("f", "mae", "precision", "recall", "correct"):
+            assert others[outside][key] == pytest.approx(others[own][key], abs=1e-4), key
+    page = (tmp_path / "run" / "report" / "index.html").read_text()
+    assert ">saliency</th>" in page and ">faster rcnn</th>" in page
+    tiny_config.eval.compare = ("saliency=nowhere",)
+    with pytest.raises(UserError, match="saliency=nowhere: there is no such folder"):
+        loop.train(tiny_config, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_scores_as_csv(batch, out, tmp_path):

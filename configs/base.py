@@ -13,7 +13,7 @@ def get_config() -> ConfigDict:
 
     c.model = m = ConfigDict()
     m.name = "wsidnet"  # wsidnet, wscnet, classifier (the plain backbone); maps by labels alone:
-    # cam, wildcat, spn, mil; by true maps, see data.map: fcnel, casnet
+    # cam, wildcat, spn, mil, probe; by true maps, see data.map: fcnel, casnet
     m.backbone = "vgg16"  # vgg16, alexnet, resnet18/34/50/101, efficientnet_lite0
     m.num_classes = config_dict.placeholder(int)  # K; unset: as many classes as the data has
     m.detect_classes = 8  # C, classes of the detection branch and nodes of the graph
@@ -35,6 +35,8 @@ def get_config() -> ConfigDict:
     m.regress = ()  # ratings predicted beside the classes: ("valence", "arousal") of oasis and emod
     m.regress_mean = config_dict.placeholder(tuple)  # of the ratings; unset: in the training split
     m.regress_std = config_dict.placeholder(tuple)  # their standard deviations, likewise
+    m.taps = ()  # probe: maps of one size that are read together; none: the backbone's last
+    m.components = 0  # probe: directions that its distance from training knows; 0: no distance
     m.kmax = 0.2  # wildcat: highest places that are averaged; below 1 a share, else their number
     m.kmin = 0.2  # wildcat: lowest places
     m.alpha = 0.7  # wildcat: weight of the lowest

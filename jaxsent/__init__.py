@@ -10,8 +10,9 @@ __version__ = "0.1.0"
 MODULES = ("emotions", "losses", "metrics", "models", "pretrained")
 
 
-def load(model, engine: str = "auto"):
-    """A predictor of a finished run or an exported file, see jaxsent.prediction.predictor.load."""
+def load(model=None, engine: str = "auto"):
+    """A predictor of a finished run or an exported file; without either, of the model of
+    photographs that comes with jaxsent. See jaxsent.prediction.predictor.load."""
     return import_module("jaxsent.prediction.predictor").load(model, engine)
 
 

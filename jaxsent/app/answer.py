@@ -16,9 +16,14 @@ from jaxsent.metrics import min_max, resize_map
 from jaxsent.prediction.prediction import Prediction
 from jaxsent.report.pictures import COLOURS, LARGEST_ALPHA, jpeg_uri, shrink
 from jaxsent.report.words import percent
+from jaxsent.run.provenance import NOT_SURE, UNLIKE
 
 PHOTO, MAP = 960, 96  # pixels across; a map is smooth, and the browser enlarges it
 EVERYTHING = "sentiment map"
+DOUBTS = {
+    NOT_SURE: "The probability is too low to rely on the answer.",
+    UNLIKE: "Hardly any photograph that the network learnt from is as different from the others.",
+}
 
 
 def answer(prediction: Prediction) -> str:
@@ -43,7 +48,11 @@ def _verdict(prediction, others):
     bars = "".join(f"<li>{_bar(name, p)}</li>" for name, p in others.items())
     rows = f'<ul class="rows">{bars}</ul>' if len(others) > 2 else ""
     named = f"<h2>{escape(prediction.label)} <small>{percent(prediction.probability)}</small></h2>"
-    return f"<header>{named}{sign}{rows}</header>"
+    doubt = DOUBTS.get(prediction.doubt, "")
+    doubt = f'<p class="doubt"><b>{prediction.doubt.capitalize()}.</b> {doubt}</p>' if doubt else ""
+    ratings = ", ".join(f"{escape(name)} {value:.1f}" for name, value in prediction.ratings.items())
+    rated = f'<p class="note">{ratings}</p>' if ratings else ""
+    return f"<header>{named}{sign}{rated}{doubt}{rows}</header>"
 
 
 def _wheel(ranked, of_detection):

@@ -12,15 +12,17 @@ from jaxsent.data.listing import files
 from jaxsent.emotions import MIKELS
 from jaxsent.errors import UserError
 from jaxsent.report.pictures import shrink
+from jaxsent.run.provenance import OPENMOJI
 
 MOST, WIDTH = 8, 640
 
 
 class Picture(NamedTuple):
-    """A name for people, and a JPEG."""
+    """A name for people, a JPEG, and whom to name beside it."""
 
     name: str
     jpeg: bytes
+    credit: str = ""
 
 
 def from_folder(folder: Path) -> list[Picture]:
@@ -42,11 +44,13 @@ def scenes() -> list[Picture]:
     except ImportError:
         return []
     return [
-        _picture(f"scene {i + 1}", compose(np.random.default_rng([7, i]), i, "test", 320)[0])
+        _picture(
+            f"scene {i + 1}", compose(np.random.default_rng([7, i]), i, "test", 320)[0], OPENMOJI
+        )
         for i in range(len(MIKELS))
     ]
 
 
-def _picture(name: str, image: np.ndarray) -> Picture:
+def _picture(name: str, image: np.ndarray, credit: str = "") -> Picture:
     _, data = cv2.imencode(".jpg", shrink(image, WIDTH)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-    return Picture(name, data.tobytes())
+    return Picture(name, data.tobytes(), credit)

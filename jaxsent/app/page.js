@@ -2,7 +2,9 @@
 const find = (selector) => element.querySelector(selector);
 const [files, snapshot] = element.querySelectorAll("input[type=file]");
 const limit = Number(files.dataset.limit);
-const classes = files.dataset.classes.split(", ");
+const listed = (names) => names.split(", ").filter(Boolean);
+const classes = listed(files.dataset.classes);
+const ratings = listed(files.dataset.ratings), doubts = listed(files.dataset.doubts);
 const video = find("video"), dialog = find("dialog"), list = find(".several ul");
 let answers = []; // of this round: {name, html, said, error}
 let round = 0;
@@ -63,7 +65,9 @@ function add(answer) {
   label.textContent = answer.error
     ?? `${answer.said.label} ${percent(answer.said.probabilities[answer.said.label])}`;
   const name = document.createElement("small");
-  name.textContent = answer.name;
+  const doubt = answer.said?.familiar === false ? "unlike its training, "
+    : answer.said?.sure === false ? "not sure, " : "";
+  name.textContent = `${doubt}${answer.name}`;
   words.append(label, name);
   card.append(words);
   card.addEventListener("click", () => {
@@ -106,9 +110,10 @@ function download() {
   const quote = (value) => `"${String(value ?? "").replaceAll('"', '""')}"`;
   const rows = answers.filter((a) => a.said).map(({ name, said }) => [
     quote(name), quote(said.label), quote(said.polarity),
-    ...classes.map((c) => said.probabilities[c]), said.seconds,
+    ...classes.map((c) => said.probabilities[c]), ...ratings.map((r) => said.ratings[r]),
+    ...doubts.map((d) => said[d]), said.seconds,
   ]);
-  const head = ["file", "label", "polarity", ...classes, "seconds"];
+  const head = ["file", "label", "polarity", ...classes, ...ratings, ...doubts, "seconds"];
   const text = [head, ...rows].map((row) => row.join(",")).join("\r\n") + "\r\n";
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));

@@ -38,12 +38,17 @@ def mount(app: FastAPI, card, limits: Limits, examples: Sequence[Picture]) -> Fa
 
 
 def _text(card, limits, examples) -> str:
+    doubts = [name for name, rule in zip(("sure", "familiar"), card.rules) if rule is not None]
     return Template(_asset("page.html")).substitute(
         kinds=", ".join(photograph.formats()),
         megabytes=f"{limits.megabytes:g}",
         megapixels=f"{limits.megapixels:g}",
         bytes=limits.bytes,
         classes=escape(", ".join(card.classes)),
+        ratings=escape(", ".join(card.ratings)),
+        doubts=", ".join(doubts),
+        about=_about(card.provenance),
+        credit=escape(" ".join(sorted({p.credit for p in examples} - {""}))),
         examples="".join(
             f'<button type="button" data-example="{escape(picture.name)}">'
             f'<img src="examples/{i}" alt="{escape(picture.name)}"></button>'
@@ -51,6 +56,12 @@ def _text(card, limits, examples) -> str:
         ),
         offered="" if examples else " hidden",
     )
+
+
+def _about(provenance) -> str:
+    warning = f'<strong class="warning" role="note">{escape(provenance.warning)}</strong> '
+    facts = " ".join(provenance._replace(drawings=False).sentences())
+    return (warning if provenance.warning else "") + escape(facts)
 
 
 def _mounted(app, text) -> FastAPI:

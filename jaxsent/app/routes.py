@@ -45,6 +45,11 @@ def create(
         yield
         worker.close()
 
+    model = predictor.card.provenance.to_dict()
+
+    def numbers(prediction: Prediction) -> dict:
+        return prediction.to_dict() | {"model": model}
+
     app = FastAPI(lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.post("/predict")
@@ -55,7 +60,7 @@ def create(
             with worker.place():
                 async with asyncio.timeout(limits.seconds):
                     data = await _body(request, limits)
-                    content = await worker.ask(data, answer if html else Prediction.to_dict)
+                    content = await worker.ask(data, answer if html else numbers)
         except TimeoutError:
             raise Refused(504, f"No answer within {limits.seconds:g} seconds.") from None
         return HTMLResponse(content) if html else JSONResponse(content)

@@ -20,6 +20,7 @@ COMMANDS = {
     "reproduce": "make the runs that a table lacks",
     "compare": "put runs side by side",
     "export": "write a run's weights for others to read",
+    "remake": "make the model of photographs again that comes with jaxsent, from OASIS",
     "push": "share a run on the hub, with a model card",
     "doctor": "say what is installed and found, and what to do about the rest",
     "completion": "print what a shell needs to complete all this",

@@ -1,4 +1,4 @@
-"""`jaxsent serve MODEL`: the page to drop photographs on, and its HTTP endpoint."""
+"""`jaxsent serve [MODEL]`: the page to drop photographs on, and its HTTP endpoint."""
 
 import os
 import socket
@@ -12,7 +12,11 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def add(parser) -> None:
-    parser.add_argument("model", help="a run's folder, an exported file, or hf:OWNER/NAME")
+    parser.add_argument(
+        "model", nargs="?",
+        help="a run's folder, an exported file, or hf:OWNER/NAME (default: the model of "
+        "photographs that comes with jaxsent)",
+    )  # fmt: skip
     parser.add_argument("--host", default="127.0.0.1", help="address (default this machine only)")
     parser.add_argument("--port", type=int, default=7860, help="0 takes a free one (default 7860)")
     parser.add_argument(
@@ -53,8 +57,11 @@ def run(options) -> int:
     offered = examples.from_folder(options.examples) if options.examples else examples.scenes()
     limits = Limits(options.max_mb, options.max_megapixels, options.timeout, options.queue)
     address = f"http://{_written(options.host)}:{door.getsockname()[1]}/"
+    predictor = load(options.model)
+    for sentence in predictor.card.provenance.sentences():
+        print(sentence, file=sys.stderr)
     app = create(
-        load(options.model), limits, options.auth, offered,
+        predictor, limits, options.auth, offered,
         ready=lambda: print(f"Ready: {address} (Ctrl-C stops it)", flush=True),
     )  # fmt: skip
     uvicorn.Server(uvicorn.Config(app, log_config=None, server_header=False)).run([door])

@@ -40,10 +40,10 @@ def export(run: Path, form: str, out: Path | None = None) -> Path:
 
     from jaxsent.run.card import metadata as metadata_of
     from jaxsent.run.checkpoint import read_run
-    from jaxsent.run.folder import read_config
+    from jaxsent.run.folder import read_config, read_results
 
     suffix, place = FORMATS[form]
-    metadata = metadata_of(read_config(run))
+    metadata = metadata_of(read_config(run), read_results(run))
     sharding = jax.sharding.SingleDeviceSharding(jax.local_devices(backend="cpu")[0])
     variables = jax.tree.map(np.asarray, read_run(run, sharding))
     out = out or run / f"model{suffix}"

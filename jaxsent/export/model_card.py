@@ -1,6 +1,5 @@
 """A model card, in Markdown with the hub's YAML, from what a run knows of itself."""
 
-import json
 import math
 from importlib import resources
 from pathlib import Path
@@ -12,7 +11,7 @@ from jaxsent.errors import UserError
 from jaxsent.report import words
 from jaxsent.run.card import card_of
 from jaxsent.run.card import metadata as metadata_of
-from jaxsent.run.folder import read_config
+from jaxsent.run.folder import read_config, read_results
 
 MEASURES = {
     "accuracy": "accuracy, one view of each image",
@@ -39,7 +38,7 @@ def model_card(run: Path, name: str, files: tuple[str, ...] = ()) -> str:
     """
     config = read_config(run)
     metadata, card = metadata_of(config), card_of(config, run / "config.json")
-    results = _results(run)
+    results = read_results(run)
     data = config["data"]["name"]
     description, licence = _data(data)
     network = {"model": config["model"]["name"], "backbone": config["model"]["backbone"]}
@@ -65,20 +64,11 @@ def model_card(run: Path, name: str, files: tuple[str, ...] = ()) -> str:
         size=card.image_size,
         start=_start(config),
         numbers=_numbers(results),
+        warning=f"\n- **{card.provenance.warning}**" if card.provenance.warning else "",
+        raters=card.provenance.raters,
         licence="\n\n".join(filter(None, (metadata["licence"], licence and f"{data}: {licence}."))),
         files="".join(f"| `{file}` | {what} |\n" for file, what in FILES.items() if file in files),
     )
-
-
-def _results(run: Path) -> dict:
-    """report/results.json, {} of a run that was not tested."""
-    path = run / "report" / "results.json"
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); test the run again.") from None
 
 
 def _data(name: str) -> tuple[str, str]:

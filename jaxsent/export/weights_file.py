@@ -32,5 +32,14 @@ def write_safetensors(path: Path, variables: dict, metadata: dict) -> None:
     path.write_bytes(save(_state_dict(variables, metadata), metadata=header))
 
 
+def write_head(path: Path, variables: dict, metadata: dict) -> None:
+    """Writes what stands on a backbone of a package, which `metadata["backbone"]` names, as
+    safetensors: `jaxsent.load` takes the backbone from there. Raises OSError."""
+    state = _state_dict(variables, metadata)
+    head = {key: array for key, array in state.items() if not key.startswith("backbone.")}
+    header = {"format": "pt", KEY: json.dumps(metadata)}
+    path.write_bytes(save(head, metadata=header))
+
+
 def _state_dict(variables: dict, metadata: dict) -> Mapping:
     return pretrained.to_torch(network(ConfigDict(metadata["model"])), variables)

@@ -26,6 +26,7 @@ NETWORKS = {
     "wsidnet": ("wsidnet:WSIDNet", "vgg16"),
     "classifier": ("classifier:Classifier", "vgg16"),
     "cam": ("cam:CAM", "resnet101"),
+    "probe": ("probe:Probe", "efficientnet_lite2"),
     "wildcat": ("wildcat:Wildcat", "resnet101"),
     "spn": ("spn:SPN", "resnet101"),
     "mil": ("mil:MIL", "resnet101"),

@@ -150,9 +150,9 @@ def _run(run: Path) -> Engine:
     import jax
 
     from jaxsent.run.checkpoint import read_run
-    from jaxsent.run.folder import read_config
+    from jaxsent.run.folder import read_config, read_results
 
-    config = read_config(run)
+    config = read_config(run) | {"results": read_results(run)}
     card = card_of(config, run / "config.json")
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return _jax_engine(config, card, read_run(run, device))
@@ -176,8 +176,21 @@ def _safetensors(path: Path) -> Engine:
     model = network(ConfigDict(metadata["model"]))
     images = jax.ShapeDtypeStruct((1, card.image_size, card.image_size, 3), np.float32)
     shapes = jax.eval_shape(model.init, jax.random.key(0), images)
-    variables = pretrained.from_torch(pretrained.state_dict(path), model, shapes)
+    state = dict(pretrained.state_dict(path))
+    if backbone := metadata.get("backbone"):
+        state |= _packaged(backbone, path)
+    variables = pretrained.from_torch(state, model, shapes)
     return _jax_engine(metadata, card, jax.device_put(variables))
+
+
+def _packaged(backbone: str, path: Path) -> dict[str, np.ndarray]:
+    """The weights of a backbone that a head's file names and leaves to its package."""
+    from jaxsent import pretrained
+    from jaxsent.pretrained.sources import PACKAGES
+
+    if backbone not in PACKAGES:
+        raise UserError(f"{path}: its backbone {backbone!r} is none of {', '.join(PACKAGES)}.")
+    return {f"backbone.{key}": array for key, array in pretrained.state_dict(backbone).items()}
 
 
 def _jax_engine(metadata: dict, card: Card, variables: dict) -> Engine:
@@ -207,7 +220,7 @@ def _onnx(path: Path) -> Engine:
     return _exported("onnxruntime", path, *onnx_file.read(path))
 
 
-WITHOUT_NAMES = ("sentiment_map", "affect")
+WITHOUT_NAMES = ("sentiment_map", "affect", "distance")
 """Outputs that are not one number for each class."""
 
 

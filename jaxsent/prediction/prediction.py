@@ -10,6 +10,7 @@ import numpy as np
 from jaxsent import emotions
 from jaxsent.data import augment, photograph
 from jaxsent.errors import UserError
+from jaxsent.run.provenance import NOT_SURE, UNLIKE
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,6 +29,11 @@ class Prediction:
       photo: what was given: a path, bytes, an image or an array.
       box: (y, x, height, width) in its pixels, the part that the network and the maps saw.
       seconds: what reading it took, and its share of the network's time.
+      ratings: {name: rating} that it predicts beside the classes, in the raters' units.
+      distance: how far the photograph is from those of training, None where it is not known.
+      familiar: whether that is within the model's rule; None where it has none, as below.
+      sure: whether the answer is one to rely on by the model's rule: it is probable enough, and the
+        photograph is not unlike those of training.
     """
 
     labels: tuple[str, ...]
@@ -39,6 +45,17 @@ class Prediction:
     photo: object = dataclasses.field(repr=False)
     box: augment.Box
     seconds: float
+    ratings: dict[str, float] = dataclasses.field(default_factory=dict)
+    distance: float | None = None
+    familiar: bool | None = None
+    sure: bool | None = None
+
+    @property
+    def doubt(self) -> str:
+        """Why not to rely on the answer, in two or three words, or nothing."""
+        if self.familiar is False:
+            return UNLIKE
+        return NOT_SURE if self.sure is False else ""
 
     @property
     def label(self) -> str:
@@ -65,6 +82,12 @@ class Prediction:
         }
         if self.emotions:
             fields["emotions"] = {name: round(p, 6) for name, p in self.emotions.items()}
+        if self.ratings:
+            fields["ratings"] = {name: round(value, 3) for name, value in self.ratings.items()}
+        if self.distance is not None:
+            fields["distance"] = round(self.distance, 4)
+        known = {"sure": self.sure, "familiar": self.familiar}
+        fields |= {name: value for name, value in known.items() if value is not None}
         return fields | {"seconds": round(self.seconds, 4)}
 
     def overlay(self, emotion: str | None = None) -> np.ndarray:

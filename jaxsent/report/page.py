@@ -17,6 +17,7 @@ from jaxsent.report.pictures import Example
 from jaxsent.report.tables import attention, cards, mistakes, sentiment_maps
 from jaxsent.report.units import Unit, units
 from jaxsent.report.words import duration, known, percent, summary
+from jaxsent.run.provenance import credit
 
 SPLITS = ("train", "validation", "test")
 CURVES = (("loss", "Loss"), ("accuracy", "Accuracy"), ("learning_rate", "Learning rate"))
@@ -108,7 +109,13 @@ def write_report(
         ("sure", "How sure it may be", calibration(results)),
         ("maps", "Sentiment maps", sentiment_maps(results)),
         ("attention", "Where people look", attention(results)),
-        ("examples", "Examples", _examples(list(examples), classes, detect_classes)),
+        (
+            "examples",
+            "Examples",
+            _examples(
+                list(examples), classes, detect_classes, credit(str(results.get("data") or ""))
+            ),
+        ),
         ("units", "What the units of a class see", _units(list(chosen_units), detect_classes)),
         ("training", "Training", _training(list(curves))),
         ("meaning", "What the numbers mean", _meanings(results)),
@@ -149,7 +156,7 @@ def plain(value):
     return str(value)
 
 
-def _examples(examples, classes, detect_classes):
+def _examples(examples, classes, detect_classes, credited):
     if not examples:
         return ""
     note = "Left the image, right the sentiment map over it"
@@ -161,6 +168,8 @@ def _examples(examples, classes, detect_classes):
             " Below, the classes' maps with the probabilities of the branch that they belong to, "
             "the likeliest first, on one scale for each image."
         )
+    if credited:
+        note += f" {escape(credited)}"
     legend = '<span class="heat">low<b></b>high</span>'
     return f'<p class="note">{note} {legend}</p>{gallery(examples, classes, detect_classes)}'
 

@@ -8,6 +8,7 @@ NETWORKS = {
     "wscnet": "WSCNet",
     "wsidnet": "WSIDNet",
     "cam": "CAM",
+    "probe": "A linear probe",
     "wildcat": "WILDCAT",
     "spn": "SPN",
     "mil": "MIL",

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from jaxsent import __version__
 from jaxsent.errors import UserError
+from jaxsent.run.provenance import UNTESTED, Provenance, provenance
 from jaxsent.run.ranges import RANGES
 
 LICENCE = (
@@ -17,7 +18,21 @@ KEY = "jaxsent"
 """Where formats with a dictionary of texts keep what `metadata` says, as JSON."""
 LONGEST_NAME = 100  # characters, which are at most 400 bytes as UTF-8
 _PATHLIKE = re.compile(r"^[.~]|[/\\:]")
+TOLD = ("accuracy", "accuracy_interval", "count", "majority", "split")
+"""Of a run's results, what an exported file tells."""
 LARGEST = 8192  # pixels of a side: more is a damaged file
+
+
+class Rules(NamedTuple):
+    """When an answer is one to rely on; None where it was never measured.
+
+    Attributes:
+      sure: the least probability of an answer that is called sure.
+      distance: of a photograph beyond which it is called unlike those of training.
+    """
+
+    sure: float | None = None
+    distance: float | None = None
 
 
 class Card(NamedTuple):
@@ -26,9 +41,12 @@ class Card(NamedTuple):
     Attributes:
       classes: K names of the classification branch.
       emotions: C names of the detection branch, none without one.
-      resize: pixels of the shorter side before the crop.
+      resize: pixels of the shorter side before the crop; 0: the whole is squashed to a square.
       image_size: side of the central crop that the network sees.
       interpolation: for enlarging.
+      ratings: R names of ratings that it predicts beside the classes.
+      rules: when its answers are to be relied on.
+      provenance: what it was trained on, and how good it is.
     """
 
     classes: tuple[str, ...]
@@ -36,10 +54,15 @@ class Card(NamedTuple):
     resize: int
     image_size: int
     interpolation: str
+    ratings: tuple[str, ...] = ()
+    rules: Rules = Rules()
+    provenance: Provenance = Provenance("pictures of unknown origin", "unknown", UNTESTED)
 
 
-def metadata(config: dict) -> dict:
+def metadata(config: dict, results: dict | None = None) -> dict:
     """config.json of a run -> the parts of it that prediction needs, in the same places.
+
+    `results` are report/results.json's; the numbers of them that a card tells come along.
 
     An exported file carries them, so that `card_of` reads both. No path of the machine that trained
     is among them.
@@ -55,6 +78,7 @@ def metadata(config: dict) -> dict:
         "data": {"name": name, "image_size": config["data"]["image_size"]},
         "eval": {"resize": config["eval"]["resize"]},
         "licence": LICENCE.format(data=name, init=start),
+        "results": {key: results[key] for key in TOLD if key in results} if results else {},
     }
 
 
@@ -91,20 +115,23 @@ def card_of(metadata: dict, file: Path) -> Card:
             resize=int(metadata["eval"]["resize"]),
             image_size=int(metadata["data"]["image_size"]),
             interpolation=metadata["input"]["interpolation"],
+            ratings=_names(list(metadata.get("model", {}).get("regress", ()))),
+            rules=_rules(metadata.get("rules", {})),
+            provenance=provenance(metadata),
         )
         for key in ("mean", "std"):
             numbers = metadata["input"][key]
             if len(numbers) != 3 or not all(v in RANGES[f"input.{key}"] for v in numbers):
                 raise ValueError(f"input.{key}={numbers}")
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{file}: what it says of its model is damaged ({error!r}).") from None
     if not card.classes:
         raise UserError(
             f"{file}: its network has no classes; expected one that classifies photographs."
         )
-    fits = 0 < card.image_size <= card.resize <= LARGEST
+    fits = 0 < card.image_size <= (card.resize or card.image_size) <= LARGEST
     if not fits or card.interpolation not in ("bilinear", "bicubic"):
-        raise UserError(f"{file}: no network sees images of {card[2:]}; its metadata is damaged.")
+        raise UserError(f"{file}: no network sees images of {card[2:5]}; its metadata is damaged.")
     return card
 
 
@@ -118,3 +145,8 @@ def _names(names) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError("a name twice")
     return tuple(names)
+
+
+def _rules(rules: dict) -> Rules:
+    known = {key: float(rules[key]) for key in Rules._fields if rules.get(key) is not None}
+    return Rules(**known)

@@ -58,6 +58,17 @@ def read_config(run: Path) -> dict:
         raise UserError(f"{path} is damaged ({error}).") from None
 
 
+def read_results(run: Path) -> dict:
+    """report/results.json, {} of a run that was not tested. Raises UserError where damaged."""
+    path = run / "report" / "results.json"
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); test the run again.") from None
+
+
 def network(config):
     """`config.model` -> the Linen module; keys that this kind of network lacks are left aside."""
     options = {k: v for k, v in config.items() if k not in ("name", "num_classes", "backbone")}

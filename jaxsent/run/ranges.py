@@ -45,6 +45,7 @@ RANGES = {
     "model.gcn_widths": Range(1, 65_536),
     "model.regress_mean": Range(-1e6, 1e6),
     "model.regress_std": Range(0, 1e6, above=True),
+    "model.components": Range(0, 100_000),
     "model.kmax": Range(0, 10_000, above=True),
     "model.kmin": Range(0, 10_000),
     "model.alpha": Range(0, 10),
@@ -82,6 +83,7 @@ RANGES = {
     "loss.affect_weight": WEIGHT,
     "eval.batch_size": COUNT,
     "eval.resize": SIDE,
+    "eval.boxes": Range(0, 100_000),
     "eval.examples": Range(0, 1000),
 }
 LENGTHS = {"augment.scale": 2, "augment.ratio": 2, "input.mean": 3, "input.std": 3}

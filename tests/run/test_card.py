@@ -19,7 +19,7 @@ METADATA = {
 
 def test_what_is_whole():
     card = card_of(METADATA, Path("config.json"))
-    assert card == (("positive", "négatif 2"), ("awe",), 256, 224, "bilinear")
+    assert card[:5] == (("positive", "négatif 2"), ("awe",), 256, 224, "bilinear")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,202 @@
+"""The model that answers where none is named, made from a folder of OASIS.
+
+EfficientNet-Lite2 with its ImageNet weights reads whole photographs, a linear probe reads the
+averages of its last three maps. docs/photographs.md says why so, and how well it does.
+"""
+
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+import jaxsent
+from jaxsent import models, pretrained
+from jaxsent.emotions import POLARITY
+from jaxsent.errors import UserError
+from jaxsent.export.weights_file import write_head
+from jaxsent.models.inference import normalise
+from jaxsent.prediction.predictor import look
+from jaxsent.report.words import interval, percent
+from jaxsent.run.card import LICENCE, Card, card_of
+from jaxsent.run.folder import network
+from jaxsent.training import probe, ridge
+from tfds_builders.oasis.ratings import FOLDS, Rating, read_ratings
+
+BACKBONE = "efficientnet_lite2"
+TAPS = ("stage6", "stage7", "head")
+SIDE = 390  # pixels; 1.5 times what the weights were trained at
+COMPONENTS = 64
+SURE = 0.75
+"""The least calibrated probability of an answer that is called sure, set before it was measured."""
+RATINGS = ("valence", "arousal")
+UNSEEN = "clearly positive or negative photographs of OASIS on themes it had never seen"
+
+
+def make(source: Path, out: Path, report: Callable[[str], None] = print) -> dict:
+    """A folder of OASIS -> out/model.safetensors and out/README.md, its card; their numbers.
+
+    Raises:
+      UserError: the folder is no such, too few photographs are there, or `out` cannot be written.
+    """
+    ratings = rated(source)
+    report(f"{len(ratings)} photographs of {len({r.theme for r in ratings})} themes.")
+    metadata = described(ratings)
+    model, variables, card = backbone_of(metadata)
+    x = embeddings(model, variables, card, metadata, source, ratings, report)
+    blocks = widths(model, variables)
+    values = np.array([(r.valence, r.arousal) for r in ratings])
+    themes = np.array([r.theme for r in ratings])
+    fold = np.array([r.fold for r in ratings])
+    report("Asking models that saw none of a photograph's theme …")
+    answers = probe.unseen(x, values, themes, fold, blocks, COMPONENTS)
+    results = probe.results(answers, values, themes, SURE) | {"unseen": UNSEEN}
+    metadata["results"] = results
+    metadata["rules"] = {
+        "sure": SURE, "distance": float(np.quantile(answers.distance, probe.FAMILIAR))
+    }  # fmt: skip
+    head = fitted(x, values, themes, blocks)
+    variables["params"] = variables["params"] | head
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_head(out / "model.safetensors", variables, metadata)
+        (out / "README.md").write_text(model_card(metadata), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{out} cannot be written ({error.strerror}); choose --out.") from None
+    return results
+
+
+def rated(source: Path) -> list[Rating]:
+    """Those of OASIS.csv whose photograph is there.
+
+    Raises:
+      UserError: no OASIS.csv, or too few photographs for folds.
+    """
+    if not (source / "OASIS.csv").is_file():
+        raise UserError(f"{source}: expected the folder of OASIS, with OASIS.csv and images/.")
+    ratings = [r for r in read_ratings(source / "OASIS.csv") if _file(source, r).is_file()]
+    clear = [r for r in ratings if r.polarity >= 0]
+    if len({(r.fold, r.polarity) for r in clear}) < 2 * FOLDS:
+        raise UserError(
+            f"{source}: expected OASIS's photographs in images/, some of each polarity in each of "
+            f"{FOLDS} folds; found {len(ratings)}."
+        )
+    return ratings
+
+
+def described(ratings: list[Rating]) -> dict:
+    """The file's metadata, but for its results and rules."""
+    expected = pretrained.preprocessing(BACKBONE, BACKBONE)
+    values = np.array([(r.valence, r.arousal) for r in ratings])
+    model = {
+        "name": "probe", "backbone": BACKBONE, "num_classes": len(POLARITY), "dtype": "float32",
+        "taps": list(TAPS), "components": COMPONENTS, "freeze": "backbone",
+        "regress": list(RATINGS), "regress_mean": values.mean(0).tolist(),
+        "regress_std": values.std(0).tolist(),
+    }  # fmt: skip
+    return {
+        "jaxsent": jaxsent.__version__,
+        "model": model,
+        "backbone": BACKBONE,
+        "input": expected._replace(size=SIDE)._asdict(),
+        "labels": {"classes": list(POLARITY), "emotions": []},
+        "data": {"name": "oasis", "image_size": SIDE, "photographs": len(ratings)},
+        "eval": {"resize": 0},
+        "licence": LICENCE.format(data="oasis", init=BACKBONE),
+    }
+
+
+def backbone_of(metadata: dict) -> tuple[models.network.Network, dict, Card]:
+    """The probe with its backbone's weights and nothing learnt, and its card."""
+    model = network(ConfigDict(metadata["model"]))
+    images = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), np.float32)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), images)
+    blank = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+    blank["params"]["density"] = jax.tree.map(np.ones_like, blank["params"]["density"])
+    variables = pretrained.load(BACKBONE, model, blank)
+    return model, variables, card_of(metadata, Path(BACKBONE))
+
+
+def widths(model, variables: dict) -> list[int]:
+    """Channels of each of TAPS."""
+    images = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), np.float32)
+
+    def maps(variables, images):
+        return model.apply(variables, images, False, True, method="tapped")[1]
+
+    shapes = jax.eval_shape(maps, variables, images)
+    return [shapes[name].shape[-1] for name in TAPS]
+
+
+def embeddings(model, variables, card, metadata, source, ratings, report) -> np.ndarray:
+    """-> (N, n) float64, each photograph cut and scaled as in prediction."""
+    described = metadata["input"]
+
+    @jax.jit
+    def step(variables, pixels):
+        images = normalise(pixels, tuple(described["mean"]), tuple(described["std"]))
+        return model.apply(variables, images)["embedding"]
+
+    rows, resident = [], jax.device_put(variables)
+    for i, rating in enumerate(ratings):
+        pixels = look(_file(source, rating), card).pixels
+        rows.append(np.asarray(step(resident, pixels[None])[0], np.float64))
+        if i % 100 == 99:
+            report(f"{i + 1} of {len(ratings)} photographs read")
+    return np.stack(rows)
+
+
+def fitted(x, values, themes, blocks) -> dict:
+    """(N, n), (N, 2) ratings, (N,) themes -> the parameters of the probe's own layers."""
+    line = probe.polarity(x, values, themes, blocks)
+    kernel = np.stack([-line.kernel, line.kernel], 1) / 2  # of negative and positive
+    known = probe.density(x, blocks, COMPONENTS)
+    affect = [probe.rating_probe(x, column, themes, blocks) for column in values.T]
+    # The layer predicts standardised ratings.
+    mean, std = values.mean(0), values.std(0)
+    layers = {
+        "classifier": {"kernel": kernel, "bias": np.array([-line.bias, line.bias]) / 2},
+        "regressor": {
+            "kernel": np.stack([w for w, _ in affect], 1) / std,
+            "bias": (np.array([b for _, b in affect]) - mean) / std,
+        },
+        "density": {"mean": known.mean, "var": known.var, "kernel": known.kernel}
+        | {"variances": {"scale": known.scale}},
+    }
+    return jax.tree.map(lambda array: np.asarray(array, np.float32), layers)
+
+
+def model_card(metadata: dict) -> str:
+    """The card that stands beside the file, in Markdown."""
+    results, rules = metadata["results"], metadata["rules"]
+    template = resources.files("jaxsent.prediction").joinpath("photographs.md").read_text("utf-8")
+    shares = (
+        "accuracy", "majority", "coverage", "sure_accuracy", "unsure_accuracy", "neutral_sure"
+    )  # fmt: skip
+    return Template(template).substitute(
+        {key: percent(results[key]) for key in shares}
+        | {key: f"{results[key]:.2f}" for key in ("valence_r", "arousal_r")}
+        | {key: results[key] for key in ("count", "positive", "neutral")},
+        version=metadata["jaxsent"],
+        photographs=metadata["data"]["photographs"],
+        accuracy_interval=interval(results["accuracy_interval"]),
+        auc=f"{results['auc']:.3f}",
+        auc_interval="–".join(f"{v:.3f}" for v in results["auc_interval"]),
+        ece=f"{results['ece']:.3f}",
+        sure=f"{rules['sure']:.2f}",
+        distance=f"{rules['distance']:.2f}",
+        familiar=f"{100 * probe.FAMILIAR:.0f}",
+        positive_from=probe.POSITIVE,
+        negative_to=probe.NEGATIVE,
+        folds=FOLDS,
+        inner=ridge.INNER,
+        side=SIDE,
+        licence=metadata["licence"],
+    )
+
+
+def _file(source: Path, rating: Rating) -> Path:
+    return source / "images" / f"{rating.name}.jpg"

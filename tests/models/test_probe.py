@@ -1,0 +1,72 @@
+"""The linear probe: what it reads, its maps, its distance, and its way to a file and back."""
+
+import chex
+import jax
+import numpy as np
+import pytest
+
+from jaxsent import models, pretrained
+from jaxsent.models import probe as network
+from jaxsent.training import probe
+from tests.models import heads
+
+TAPS = ("stage6", "stage7", "head")
+
+
+def made(**options):
+    return heads.made("probe", "efficientnet_lite0", **options)
+
+
+def test_it_reads_the_averages_of_its_taps():
+    model, variables = made(taps=TAPS)
+    out = heads.applied(model, variables)
+    _, taps = heads.tapped(model, variables, beyond=True)
+    embedding = np.concatenate([taps[name].mean((1, 2)) for name in TAPS], 1)
+    chex.assert_trees_all_close(out["embedding"], embedding, rtol=1e-5, atol=1e-6)
+    layer = variables["params"]["classifier"]
+    chex.assert_trees_all_close(
+        out["class_logits"], embedding @ layer["kernel"] + layer["bias"], rtol=1e-4, atol=1e-5
+    )
+    # The mean of a class's map is its logit, up to the bias.
+    chex.assert_trees_all_close(
+        out["class_maps"].mean((1, 2)) + layer["bias"], out["class_logits"], rtol=1e-4, atol=1e-5
+    )
+    best = out["class_logits"].argmax(-1)
+    for i, c in enumerate(best):
+        chex.assert_trees_all_equal(out["sentiment_map"][i], out["class_maps"][i, ..., c])
+
+
+def test_without_taps_it_reads_the_last_map():
+    model, variables = made()
+    assert heads.applied(model, variables)["embedding"].shape == (2, 1280)
+
+
+@pytest.mark.parametrize(("taps", "message"), [
+    (("stage9",), "this backbone has stem"), (("stage5", "head"), "maps of one size"),
+])  # fmt: skip
+def test_taps_that_do_not_fit(taps, message):
+    with pytest.raises(ValueError, match=message):
+        jax.eval_shape(
+            models.build("probe", 2, backbone="efficientnet_lite0", taps=taps).init,
+            jax.random.key(0), heads.IMAGES,
+        )  # fmt: skip
+
+
+def test_its_distance_is_the_one_that_was_fitted():
+    rng = np.random.default_rng(0)
+    x = rng.normal(1, 2, (50, 12)).astype(np.float32)
+    known = probe.density(x.astype(np.float64), (4, 8), 3)
+    arrays = {name: np.float32(array) for name, array in known._asdict().items()}
+    with jax.numpy_dtype_promotion("standard"):
+        distance = network.distance(x, **arrays)
+    chex.assert_trees_all_close(np.asarray(distance), np.float32(known.distance(x)), rtol=1e-4)
+
+
+def test_to_torch_and_back_with_everything():
+    model, variables = made(taps=TAPS, components=4, regress=("valence",))
+    out = heads.applied(model, variables)
+    assert out["distance"].shape == (2,)
+    assert out["affect"].shape == (2, 1)
+    state = pretrained.to_torch(model, variables)
+    blank = jax.tree.map(np.zeros_like, variables)
+    chex.assert_trees_all_equal(pretrained.from_torch(state, model, blank), variables)

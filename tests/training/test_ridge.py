@@ -1,0 +1,120 @@
+"""The closed forms behind the model of photographs, against scikit-learn and SciPy."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import roc_auc_score
+
+from jaxsent.training import probe, ridge
+
+RNG = np.random.default_rng(0)
+BLOCKS = (20, 40)
+WEIGHTS = RNG.normal(size=60) / 5
+
+
+def photographs(count=80, noise=0.3):
+    """Embeddings whose mean valence a line tells, up to noise; three of each theme."""
+    rng = np.random.default_rng(1)
+    themes = np.array([f"theme {i // 3}" for i in range(count)])
+    shared = np.repeat(rng.normal(size=(count // 3 + 1, 60)), 3, axis=0)[:count]
+    x = shared + rng.normal(size=(count, 60))
+    valence = np.clip(4 + x @ WEIGHTS + noise * rng.normal(size=count), 1, 7)
+    return x, np.stack([valence, rng.uniform(1, 7, count)], 1), themes
+
+
+def test_ridge_against_scikit_learn():
+    x, ratings, _ = photographs()
+    for penalty, (kernel, bias) in zip((0.5, 20.0), ridge.ridge(x, ratings[:, 0], (0.5, 20.0))):
+        expected = Ridge(penalty).fit(x, ratings[:, 0])
+        np.testing.assert_allclose(kernel, expected.coef_, rtol=1e-7)
+        assert bias == pytest.approx(expected.intercept_)
+
+
+def test_a_line_reads_embeddings_as_they_are():
+    """`linear` undoes the scale: it predicts what ridge predicts on scaled embeddings."""
+    x, ratings, _ = photographs()
+    scale = ridge.scaling(x, BLOCKS)
+    ((w, b),) = ridge.ridge(scale(x), ratings[:, 0], (2.0,))
+    kernel, bias = ridge.linear(x, ratings[:, 0], 2.0, BLOCKS)
+    np.testing.assert_allclose(x @ kernel + bias, scale(x) @ w + b, rtol=1e-8)
+    variances = scale(x).var(0)
+    assert variances[:20].sum() == pytest.approx(0.5, rel=1e-4)
+    assert variances[20:].sum() == pytest.approx(0.5, rel=1e-4)
+
+
+def test_saturated_valence():
+    valence = np.linspace(1, 7, 7)
+    np.testing.assert_allclose(ridge.saturated(valence, 1e-4), valence - 4, atol=1e-6)
+    np.testing.assert_allclose(10 * ridge.saturated(valence, 10), np.sign(valence - 4), atol=1e-6)
+
+
+def test_scores_become_the_likeliest_log_odds():
+    rng = np.random.default_rng(3)
+    scores = rng.normal(size=300)
+    positive = rng.uniform(size=300) < 1 / (1 + np.exp(-(2 * scores - 0.7)))
+    a, b = ridge.logistic(scores, positive)
+    expected = LogisticRegression(C=np.inf, tol=1e-8).fit(scores[:, None], positive)
+    assert (a, b) == pytest.approx((expected.coef_[0, 0], expected.intercept_[0]), rel=1e-3)
+    least = ridge.likelihood(a * scores + b, positive)
+    assert least < ridge.likelihood(1.1 * a * scores + b, positive)
+
+
+def test_groups_are_never_divided():
+    _, _, themes = photographs()
+    part = ridge.divided(themes, 5, seed=0)
+    assert set(part) == set(range(5))
+    for theme in np.unique(themes):
+        assert len(set(part[themes == theme])) == 1
+
+
+def test_distance_is_mahalanobis_under_the_covariance_of_probabilistic_pca():
+    x, _, _ = photographs(200)
+    known = probe.density(x, BLOCKS, components=7)
+    z = ridge.scaling(x, BLOCKS)(x)
+    covariance = PCA(7).fit(z)
+    # scikit-learn divides by N − 1; the maximum of the likelihood is at N.
+    square = np.einsum("ni,ij,nj->n", z, covariance.get_precision() * 200 / 199, z)
+    np.testing.assert_allclose(known.distance(x), np.sqrt(square / 60), rtol=1e-6)
+
+
+def test_answers_for_unseen_themes_choose_nothing_by_them():
+    """Neither ratings nor embeddings of a fold enter what its photographs are answered by."""
+    x, ratings, themes = photographs()
+    fold = ridge.divided(themes, 4, seed=5)
+    answers = probe.unseen(x, ratings, themes, fold, BLOCKS, 5)
+    outside = fold == 2
+    changed_x, changed = x.copy(), ratings.copy()
+    changed[outside] = 8 - changed[outside]
+    changed_x[outside] *= 3
+    again = probe.unseen(changed_x, changed, themes, fold, BLOCKS, 5)
+    model = probe.polarity(x, ratings, themes, BLOCKS, ~outside)
+    np.testing.assert_allclose(answers.logits[outside], model(x[outside]), rtol=1e-8)
+    np.testing.assert_allclose(again.logits[outside], model(3 * x[outside]), rtol=1e-8)
+    assert np.abs(again.logits[~outside] - answers.logits[~outside]).max() > 0.1
+
+
+def test_results_of_photographs_that_a_line_tells():
+    x, ratings, themes = photographs(240, noise=0.2)
+    fold = ridge.divided(themes, 5, seed=9)
+    answers = probe.unseen(x, ratings, themes, fold, BLOCKS, 5)
+    results = probe.results(answers, ratings, themes, sure=0.75)
+    known = probe.clear(ratings[:, 0])
+    positive = ratings[known, 0] >= 4.5
+    right = (answers.logits[known] > 0) == positive
+    assert results["count"] + results["neutral"] == 240
+    assert results["accuracy"] == pytest.approx(right.mean())
+    assert results["accuracy"] > 0.85
+    assert results["auc"] == pytest.approx(roc_auc_score(positive, answers.logits[known]))
+    assert results["accuracy_interval"][0] < results["accuracy"] < results["accuracy_interval"][1]
+    assert results["auc_interval"][0] < results["auc"] < results["auc_interval"][1]
+    chance = stats.logistic.cdf(answers.logits)
+    confident = np.maximum(chance, 1 - chance) >= 0.75
+    assert results["coverage"] == pytest.approx(confident[known].mean())
+    assert results["sure_accuracy"] == pytest.approx(right[confident[known]].mean())
+    assert results["neutral_sure"] == pytest.approx(confident[~known].mean())
+    assert results["valence_r"] == pytest.approx(
+        np.corrcoef(answers.ratings[:, 0], ratings[:, 0])[0, 1]
+    )
+    assert results["sure_accuracy"] > results["unsure_accuracy"]

@@ -8,6 +8,16 @@ from pathlib import Path
 from jaxsent.data.photograph import SUFFIXES
 
 
+def shown(path: Path) -> str:
+    """A path as text that may be printed: what is no UTF-8, or would steer a terminal, as \\xNN."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
 def files(patterns: Iterable[str]) -> Iterator[Path]:
     """Files as they are; the photographs below a folder, sorted; what a pattern matches.
 

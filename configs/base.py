@@ -36,7 +36,6 @@ def get_config() -> ConfigDict:
     m.regress_mean = config_dict.placeholder(tuple)  # of the ratings; unset: in the training split
     m.regress_std = config_dict.placeholder(tuple)  # their standard deviations, likewise
     m.taps = ()  # probe: maps of one size that are read together; none: the backbone's last
-    m.components = 0  # probe: directions that its distance from training knows; 0: no distance
     m.kmax = 0.2  # wildcat: highest places that are averaged; below 1 a share, else their number
     m.kmin = 0.2  # wildcat: lowest places
     m.alpha = 0.7  # wildcat: weight of the lowest

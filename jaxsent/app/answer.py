@@ -22,7 +22,7 @@ PHOTO, MAP = 960, 96  # pixels across; a map is smooth, and the browser enlarges
 EVERYTHING = "sentiment map"
 DOUBTS = {
     NOT_SURE: "The probability is too low to rely on the answer.",
-    UNLIKE: "Hardly any photograph that the network learnt from is as different from the others.",
+    UNLIKE: "It looks less like a photograph than nearly all that the network was tested on.",
 }
 
 

@@ -107,8 +107,8 @@ def rules_of(card) -> list[str]:
     sentences = []
     if card.rules.sure is not None:
         sentences.append(f"{NOT_SURE}: its probability is below {card.rules.sure:g}.")
-    if card.rules.distance is not None:
-        sentences.append(f"{UNLIKE}: hardly any photograph of its data is as far from the others.")
+    if card.rules.strangeness is not None:
+        sentences.append(f"{UNLIKE}: it looks less like a photograph than 99 % of its data.")
     return sentences
 
 

@@ -8,6 +8,7 @@ from jaxsent.metrics.attention import (
     auc_borji,
     auc_judd,
     average_rank,
+    nss,
     summarise_attention,
 )
 from jaxsent.metrics.calibration import expected_calibration_error, reliability
@@ -78,6 +79,7 @@ __all__ = [
     "macro_f1",
     "macro_f1_interval",
     "min_max",
+    "nss",
     "otsu",
     "pearson",
     "pearson_interval",

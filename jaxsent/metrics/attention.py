@@ -71,6 +71,20 @@ def auc_borji(map, fixations, rng: np.random.Generator) -> float:
     return float(_area(true, false).mean())
 
 
+def nss(map, fixations) -> float:
+    """(H, W), (H, W) bool -> normalised scanpath saliency: the mean at the fixated pixels of the
+    map less its mean over its standard deviation (Peters et al., Vision Research 2005).
+
+    0 for a constant map, as chance; NaN without a fixation. Not one of Table V's six.
+    """
+    map, fixated = _map_and_fixations(map, fixations)
+    if not fixated.any():
+        return float("nan")
+    map = np.asarray(map, np.float64)
+    deviation = map.std()
+    return float((map[fixated].mean() - map.mean()) / deviation) if deviation else 0.0
+
+
 def attention_row(map, fixations, fixation_map, rng: np.random.Generator) -> dict:
     """(h, w) map, (H, W) bool, (H, W) -> one image's six scores, for `summarise_attention`.
 

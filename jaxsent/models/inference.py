@@ -25,11 +25,11 @@ def predict_step(model, preprocessing, explained: tuple[str, ...] = ()):
 
     Predictions, each where the network has it: class_probabilities (B, K), detect_probabilities
     (B, C), class_maps (B, h, w, C), or K of a network without a detection branch, sentiment_map
-    (B, h, w), ten_crop (B, K), affect (B, R), the ratings by the centre crop, distance (B,),
-    how far that crop is from the images of training; with `whole` also map_probabilities, those of
-    the classes of the class maps there (B, C or K), and unit_maps (B, h, w, C, k), the maps whose
-    mean a class map is; and for every name of `explained`, of explain.MAPS, its map (B, h, w) of
-    the class that is predicted there.
+    (B, h, w), ten_crop (B, K), affect (B, R), the ratings by the centre crop, strangeness (B,),
+    how much that crop is of another kind than those of training; with `whole` also
+    map_probabilities, those of the classes of the class maps there (B, C or K), and unit_maps
+    (B, h, w, C, k), the maps whose mean a class map is; and for every name of `explained`, of
+    explain.MAPS, its map (B, h, w) of the class that is predicted there.
     """
 
     def maps_of(out):
@@ -63,8 +63,8 @@ def predict_step(model, preprocessing, explained: tuple[str, ...] = ()):
             return result
         if "affect" in out:
             result["affect"] = central["affect"]
-        if "distance" in out:
-            result["distance"] = central["distance"]
+        if "strangeness" in out:
+            result["strangeness"] = central["strangeness"]
         probabilities = jax.nn.softmax(out["class_logits"])
         result["class_probabilities"] = probabilities[centre]
         if crops > 1:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -160,6 +160,18 @@ def _run(run: Path) -> Engine:
 
 def _safetensors(path: Path) -> Engine:
     import jax
+
+    metadata, _, variables = opened(path)
+    return _jax_engine(metadata, card_of(metadata, path), jax.device_put(variables))
+
+
+def opened(path: Path) -> tuple[dict, Any, dict]:
+    """A .safetensors of `jaxsent export` or `remake` -> its metadata, network and variables.
+
+    Raises:
+      UserError: it is damaged, or the package of its backbone is not installed.
+    """
+    import jax
     from ml_collections import ConfigDict
     from safetensors import SafetensorError, safe_open
 
@@ -179,8 +191,7 @@ def _safetensors(path: Path) -> Engine:
     state = dict(pretrained.state_dict(path))
     if backbone := metadata.get("backbone"):
         state |= _packaged(backbone, path)
-    variables = pretrained.from_torch(state, model, shapes)
-    return _jax_engine(metadata, card, jax.device_put(variables))
+    return metadata, model, pretrained.from_torch(state, model, shapes)
 
 
 def _packaged(backbone: str, path: Path) -> dict[str, np.ndarray]:
@@ -220,7 +231,7 @@ def _onnx(path: Path) -> Engine:
     return _exported("onnxruntime", path, *onnx_file.read(path))
 
 
-WITHOUT_NAMES = ("sentiment_map", "affect", "distance")
+WITHOUT_NAMES = ("sentiment_map", "affect", "strangeness")
 """Outputs that are not one number for each class."""
 
 

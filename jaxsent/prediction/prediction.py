@@ -30,7 +30,8 @@ class Prediction:
       box: (y, x, height, width) in its pixels, the part that the network and the maps saw.
       seconds: what reading it took, and its share of the network's time.
       ratings: {name: rating} that it predicts beside the classes, in the raters' units.
-      distance: how far the photograph is from those of training, None where it is not known.
+      strangeness: about 0 for a photograph like those of training, 1 for pictures of another kind;
+        None where the network does not tell.
       familiar: whether that is within the model's rule; None where it has none, as below.
       sure: whether the answer is one to rely on by the model's rule: it is probable enough, and the
         photograph is not unlike those of training.
@@ -46,7 +47,7 @@ class Prediction:
     box: augment.Box
     seconds: float
     ratings: dict[str, float] = dataclasses.field(default_factory=dict)
-    distance: float | None = None
+    strangeness: float | None = None
     familiar: bool | None = None
     sure: bool | None = None
 
@@ -84,8 +85,8 @@ class Prediction:
             fields["emotions"] = {name: round(p, 6) for name, p in self.emotions.items()}
         if self.ratings:
             fields["ratings"] = {name: round(value, 3) for name, value in self.ratings.items()}
-        if self.distance is not None:
-            fields["distance"] = round(self.distance, 4)
+        if self.strangeness is not None:
+            fields["strangeness"] = round(self.strangeness, 4)
         known = {"sure": self.sure, "familiar": self.familiar}
         fields |= {name: value for name, value in known.items() if value is not None}
         return fields | {"seconds": round(self.seconds, 4)}

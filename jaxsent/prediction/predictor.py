@@ -106,9 +106,9 @@ class Predictor:
         maps = np.moveaxis(out["class_maps"], -1, 0) if "class_maps" in out else ()
         mapped = emotions or classes  # without a detection branch maps are of the classes
         rules = self.card.rules
-        distance = float(out["distance"]) if "distance" in out else None
-        measured = rules.distance is not None and distance is not None
-        familiar = distance <= rules.distance if measured else None
+        strangeness = float(out["strangeness"]) if "strangeness" in out else None
+        measured = rules.strangeness is not None and strangeness is not None
+        familiar = strangeness <= rules.strangeness if measured else None
         sure = None
         if rules.sure is not None:
             sure = bool(probabilities[order[0]] >= rules.sure) and familiar is not False
@@ -123,7 +123,7 @@ class Predictor:
             box=view.box,
             seconds=view.seconds + seconds,
             ratings=dict(zip(self.card.ratings, map(float, out.get("affect", ())))),
-            distance=distance,
+            strangeness=strangeness,
             familiar=familiar,
             sure=sure,
         )

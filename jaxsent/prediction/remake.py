@@ -20,6 +20,7 @@ from jaxsent.errors import UserError
 from jaxsent.export.weights_file import write_head
 from jaxsent.models.inference import normalise
 from jaxsent.prediction.predictor import look
+from jaxsent.prediction.strangers import strangers
 from jaxsent.report.words import interval, percent
 from jaxsent.run.card import LICENCE, Card, card_of
 from jaxsent.run.folder import network
@@ -29,7 +30,6 @@ from tfds_builders.oasis.ratings import FOLDS, Rating, read_ratings
 BACKBONE = "efficientnet_lite2"
 TAPS = ("stage6", "stage7", "head")
 SIDE = 390  # pixels; 1.5 times what the weights were trained at
-COMPONENTS = 64
 SURE = 0.75
 """The least calibrated probability of an answer that is called sure, set before it was measured."""
 RATINGS = ("valence", "arousal")
@@ -46,19 +46,28 @@ def make(source: Path, out: Path, report: Callable[[str], None] = print) -> dict
     report(f"{len(ratings)} photographs of {len({r.theme for r in ratings})} themes.")
     metadata = described(ratings)
     model, variables, card = backbone_of(metadata)
-    x = embeddings(model, variables, card, metadata, source, ratings, report)
+    read = reader(model, variables, card, metadata)
+    x = []
+    for i, rating in enumerate(ratings, 1):
+        x.append(read(_file(source, rating)))
+        if not i % 100:
+            report(f"{i} of {len(ratings)} photographs read")
+    x = np.stack(x)
+    kinds = pictures()
+    others = np.stack([read(picture) for kind in kinds.values() for picture in kind])
     blocks = widths(model, variables)
     values = np.array([(r.valence, r.arousal) for r in ratings])
     themes = np.array([r.theme for r in ratings])
     fold = np.array([r.fold for r in ratings])
     report("Asking models that saw none of a photograph's theme …")
-    answers = probe.unseen(x, values, themes, fold, blocks, COMPONENTS)
-    results = probe.results(answers, values, themes, SURE) | {"unseen": UNSEEN}
-    metadata["results"] = results
-    metadata["rules"] = {
-        "sure": SURE, "distance": float(np.quantile(answers.distance, probe.FAMILIAR))
-    }  # fmt: skip
-    head = fitted(x, values, themes, blocks)
+    answers = probe.unseen(x, values, themes, fold, blocks, others)
+    limit = float(np.quantile(answers.strangeness, probe.FAMILIAR))
+    names = np.repeat(list(kinds), [len(kind) for kind in kinds.values()])
+    flagged = {kind: float((answers.others[names == kind] > limit).mean()) for kind in kinds}
+    results = probe.results(answers, values, themes, SURE)
+    metadata["results"] = results | {"unseen": UNSEEN, "flagged": flagged}
+    metadata["rules"] = {"sure": SURE, "strangeness": limit}
+    head = fitted(x, values, themes, blocks, others)
     variables["params"] = variables["params"] | head
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -66,7 +75,15 @@ def make(source: Path, out: Path, report: Callable[[str], None] = print) -> dict
         (out / "README.md").write_text(model_card(metadata), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{out} cannot be written ({error.strerror}); choose --out.") from None
-    return results
+    return metadata["results"]
+
+
+def pictures() -> dict[str, list[np.ndarray]]:
+    """Of each kind of strangers. Raises UserError without the package that draws."""
+    try:
+        return strangers()
+    except ImportError as error:
+        raise UserError(f"Drawing needs {error.name}: pip install 'jaxsent[demo]'") from None
 
 
 def rated(source: Path) -> list[Rating]:
@@ -93,7 +110,7 @@ def described(ratings: list[Rating]) -> dict:
     values = np.array([(r.valence, r.arousal) for r in ratings])
     model = {
         "name": "probe", "backbone": BACKBONE, "num_classes": len(POLARITY), "dtype": "float32",
-        "taps": list(TAPS), "components": COMPONENTS, "freeze": "backbone",
+        "taps": list(TAPS), "strangers": True, "freeze": "backbone",
         "regress": list(RATINGS), "regress_mean": values.mean(0).tolist(),
         "regress_std": values.std(0).tolist(),
     }  # fmt: skip
@@ -115,7 +132,6 @@ def backbone_of(metadata: dict) -> tuple[models.network.Network, dict, Card]:
     images = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), np.float32)
     shapes = jax.eval_shape(model.init, jax.random.key(0), images)
     blank = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
-    blank["params"]["density"] = jax.tree.map(np.ones_like, blank["params"]["density"])
     variables = pretrained.load(BACKBONE, model, blank)
     return model, variables, card_of(metadata, Path(BACKBONE))
 
@@ -131,8 +147,8 @@ def widths(model, variables: dict) -> list[int]:
     return [shapes[name].shape[-1] for name in TAPS]
 
 
-def embeddings(model, variables, card, metadata, source, ratings, report) -> np.ndarray:
-    """-> (N, n) float64, each photograph cut and scaled as in prediction."""
+def reader(model, variables, card, metadata) -> Callable[..., np.ndarray]:
+    """-> a function of a photograph, cut and scaled as in prediction, that gives (n,) float64."""
     described = metadata["input"]
 
     @jax.jit
@@ -140,20 +156,19 @@ def embeddings(model, variables, card, metadata, source, ratings, report) -> np.
         images = normalise(pixels, tuple(described["mean"]), tuple(described["std"]))
         return model.apply(variables, images)["embedding"]
 
-    rows, resident = [], jax.device_put(variables)
-    for i, rating in enumerate(ratings):
-        pixels = look(_file(source, rating), card).pixels
-        rows.append(np.asarray(step(resident, pixels[None])[0], np.float64))
-        if i % 100 == 99:
-            report(f"{i + 1} of {len(ratings)} photographs read")
-    return np.stack(rows)
+    resident = jax.device_put(variables)
+
+    def read(photo) -> np.ndarray:
+        return np.asarray(step(resident, look(photo, card).pixels[None])[0], np.float64)
+
+    return read
 
 
-def fitted(x, values, themes, blocks) -> dict:
-    """(N, n), (N, 2) ratings, (N,) themes -> the parameters of the probe's own layers."""
+def fitted(x, values, themes, blocks, others) -> dict:
+    """(N, n), (N, 2) ratings, (N,) themes, …, (M, n) of strangers -> parameters of the layers."""
     line = probe.polarity(x, values, themes, blocks)
     kernel = np.stack([-line.kernel, line.kernel], 1) / 2  # of negative and positive
-    known = probe.density(x, blocks, COMPONENTS)
+    strange, offset = probe.stranger_probe(x, others, blocks)
     affect = [probe.rating_probe(x, column, themes, blocks) for column in values.T]
     # The layer predicts standardised ratings.
     mean, std = values.mean(0), values.std(0)
@@ -163,8 +178,7 @@ def fitted(x, values, themes, blocks) -> dict:
             "kernel": np.stack([w for w, _ in affect], 1) / std,
             "bias": (np.array([b for _, b in affect]) - mean) / std,
         },
-        "density": {"mean": known.mean, "var": known.var, "kernel": known.kernel}
-        | {"variances": {"scale": known.scale}},
+        "stranger": {"kernel": strange[:, None], "bias": np.array([offset])},
     }
     return jax.tree.map(lambda array: np.asarray(array, np.float32), layers)
 
@@ -187,7 +201,8 @@ def model_card(metadata: dict) -> str:
         auc_interval="–".join(f"{v:.3f}" for v in results["auc_interval"]),
         ece=f"{results['ece']:.3f}",
         sure=f"{rules['sure']:.2f}",
-        distance=f"{rules['distance']:.2f}",
+        strangeness=f"{rules['strangeness']:.2f}",
+        flagged=", ".join(f"{kind} {percent(p)}" for kind, p in results["flagged"].items()),
         familiar=f"{100 * probe.FAMILIAR:.0f}",
         positive_from=probe.POSITIVE,
         negative_to=probe.NEGATIVE,

@@ -28,11 +28,11 @@ class Rules(NamedTuple):
 
     Attributes:
       sure: the least probability of an answer that is called sure.
-      distance: of a photograph beyond which it is called unlike those of training.
+      strangeness: of a picture beyond which it is called unlike those of training.
     """
 
     sure: float | None = None
-    distance: float | None = None
+    strangeness: float | None = None
 
 
 class Card(NamedTuple):

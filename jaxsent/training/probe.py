@@ -15,42 +15,18 @@ from jaxsent.training import ridge
 POSITIVE, NEGATIVE = 4.5, 3.5
 """Mean valence, 1 to 7, from which and up to which a photograph is clearly so (OASIS's builder)."""
 RATING_PENALTIES = (1.0, 3.0, 10.0, 30.0)
+STRANGER_PENALTY = 0.3
 FAMILIAR = 0.99
-"""Share of held-out photographs that the distance's threshold takes for familiar."""
+"""Share of photographs of unseen themes that the strangeness' threshold takes for familiar."""
 
 
-class Density(NamedTuple):
-    """Parameters of models.probe.distance."""
-
-    mean: np.ndarray
-    var: np.ndarray
-    kernel: np.ndarray
-    scale: np.ndarray
-
-    def distance(self, x: np.ndarray) -> np.ndarray:
-        """(N, n) -> (N,), as models.probe.distance."""
-        z = (x - self.mean) / np.sqrt(self.var)
-        u = z @ self.kernel
-        rest = np.maximum(np.square(z).sum(1) - np.square(u).sum(1), 0)
-        square = (np.square(u) / self.scale[:-1]).sum(1) + rest / self.scale[-1]
-        return np.sqrt(square / x.shape[1])
-
-
-def density(x: np.ndarray, blocks: Sequence[int], components: int) -> Density:
-    """The maximum-likelihood probabilistic PCA of scaled embeddings (Tipping and Bishop, Eq. 7–8).
-
-    The variance of what `components` directions leave over is the mean of the others' variances.
-    """
-    scale = ridge.scaling(x, blocks)
-    z = scale(x)
-    _, singular, turned = np.linalg.svd(z - z.mean(0), full_matrices=False)
-    variances = np.square(singular) / len(x)
-    rest = (variances.sum() - variances[:components].sum()) / (x.shape[1] - components)
-    # The blocks' weights go into the variance, so that the network needs no third array.
-    return Density(
-        scale.mean, scale.var / np.square(scale.weight), turned[:components].T,
-        np.append(variances[:components], rest),
-    )  # fmt: skip
+def stranger_probe(
+    x: np.ndarray, others: np.ndarray, blocks: Sequence[int]
+) -> tuple[np.ndarray, float]:
+    """(N, n) of photographs, (M, n) of other pictures -> kernel and bias of a score that is to be
+    0 for the former and 1 for the latter."""
+    target = np.concatenate([np.zeros(len(x)), np.ones(len(others))])
+    return ridge.linear(np.concatenate([x, others]), target, STRANGER_PENALTY, blocks)
 
 
 def rating_probe(
@@ -74,17 +50,19 @@ class Unseen(NamedTuple):
     Attributes:
       logits: (N,) log-odds of positive.
       ratings: (N, R).
-      distance: (N,).
+      strangeness: (N,).
+      others: (M,), that of pictures that are no photographs, by models that did not see them.
     """
 
     logits: np.ndarray
     ratings: np.ndarray
-    distance: np.ndarray
+    strangeness: np.ndarray
+    others: np.ndarray
 
 
 def unseen(
     x: np.ndarray, ratings: np.ndarray, groups: np.ndarray, fold: np.ndarray,
-    blocks: Sequence[int], components: int,
+    blocks: Sequence[int], others: np.ndarray,
 ) -> Unseen:  # fmt: skip
     """Out-of-fold answers; each fold's penalty, steepness and calibration are chosen without it.
 
@@ -94,16 +72,22 @@ def unseen(
       groups: (N,) names of themes.
       fold: (N,), whole themes in each.
       blocks: sizes of x's parts.
-      components: of the density.
+      others: (M, n), of pictures that are no photographs; they are divided in turn.
     """
-    answers = Unseen(np.zeros(len(x)), np.zeros(ratings.shape), np.zeros(len(x)))
-    for name in np.unique(fold):
+    answers = Unseen(
+        np.zeros(len(x)), np.zeros(ratings.shape), np.zeros(len(x)), np.zeros(len(others))
+    )
+    names = np.unique(fold)
+    turn = np.arange(len(others)) % len(names)
+    for place, name in enumerate(names):
         inside, outside = fold != name, fold == name
         answers.logits[outside] = polarity(x, ratings, groups, blocks, inside)(x[outside])
         for i in range(ratings.shape[1]):
             w, b = rating_probe(x[inside], ratings[inside, i], groups[inside], blocks)
             answers.ratings[outside, i] = x[outside] @ w + b
-        answers.distance[outside] = density(x[inside], blocks, components).distance(x[outside])
+        w, b = stranger_probe(x[inside], others[turn != place], blocks)
+        answers.strangeness[outside] = x[outside] @ w + b
+        answers.others[turn == place] = others[turn == place] @ w + b
     return answers
 
 

@@ -1,4 +1,4 @@
-"""The linear probe: what it reads, its maps, its distance, and its way to a file and back."""
+"""The linear probe: what it reads, its maps, and its way to a file and back."""
 
 import chex
 import jax
@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from jaxsent import models, pretrained
-from jaxsent.models import probe as network
-from jaxsent.training import probe
 from tests.models import heads
 
 TAPS = ("stage6", "stage7", "head")
@@ -52,20 +50,13 @@ def test_taps_that_do_not_fit(taps, message):
         )  # fmt: skip
 
 
-def test_its_distance_is_the_one_that_was_fitted():
-    rng = np.random.default_rng(0)
-    x = rng.normal(1, 2, (50, 12)).astype(np.float32)
-    known = probe.density(x.astype(np.float64), (4, 8), 3)
-    arrays = {name: np.float32(array) for name, array in known._asdict().items()}
-    with jax.numpy_dtype_promotion("standard"):
-        distance = network.distance(x, **arrays)
-    chex.assert_trees_all_close(np.asarray(distance), np.float32(known.distance(x)), rtol=1e-4)
-
-
 def test_to_torch_and_back_with_everything():
-    model, variables = made(taps=TAPS, components=4, regress=("valence",))
+    model, variables = made(taps=TAPS, strangers=True, regress=("valence",))
     out = heads.applied(model, variables)
-    assert out["distance"].shape == (2,)
+    layer = variables["params"]["stranger"]
+    chex.assert_trees_all_close(
+        out["strangeness"], (out["embedding"] @ layer["kernel"] + layer["bias"])[:, 0], rtol=1e-4
+    )
     assert out["affect"].shape == (2, 1)
     state = pretrained.to_torch(model, variables)
     blank = jax.tree.map(np.zeros_like, variables)

@@ -17,6 +17,7 @@ from jaxsent.emotions import MIKELS, POLARITY, polarity
 from jaxsent.errors import UserError
 from jaxsent.prediction.prediction import polarity_of
 from jaxsent.prediction.predictor import Card, Predictor
+from jaxsent.run.provenance import DRAWN
 from jaxsent.training import loop
 from tfds_builders.prepare import prepare
 
@@ -154,13 +155,15 @@ def test_the_command(run, photos, tmp_path, capsys, monkeypatch):
 
     rows = evaluated(run)
     status, out, err = call(photos, "--json")
-    assert (status, err) == (0, "")
+    assert (status, err) == (0, f"jaxsent: {DRAWN}\n")
     lines = [json.loads(line) for line in out.splitlines()]
     assert [line["file"] for line in lines] == sorted(str(photos / f) for f in rows)
     for line in lines:
         row = rows[line["file"].removeprefix(f"{photos}/")]
         assert line["label"] == row["prediction"]
         assert line["probabilities"].keys() == set(jaxsent.emotions.MIKELS)
+        assert line["model"]["warning"] == DRAWN
+        assert line["model"]["measured"].startswith("Right for ")
     status, out, err = call(tmp_path / "broken.jpg", photos / "test/000003.jpg", "nowhere.jpg",
                             photos / "test" / "00000[12].jpg", "--csv")  # fmt: skip
     assert status == 1
@@ -171,6 +174,7 @@ def test_the_command(run, photos, tmp_path, capsys, monkeypatch):
     status, out, _ = call(photos / "test/000000.jpg")
     assert status == 0
     assert out.splitlines()[1].split()[0] == rows["test/000000.jpg"]["prediction"]
+    assert "Trained on scenes drawn with OpenMoji" in out
 
 
 def test_maps_and_a_contact_sheet(run, photos, tmp_path, monkeypatch, capsys):
@@ -196,6 +200,8 @@ def test_maps_and_a_contact_sheet(run, photos, tmp_path, monkeypatch, capsys):
     assert page.count("<article") == 3
     assert page.count("data:image/jpeg;base64,") == 6
     assert "3 photographs." in page
+    assert f"<strong>{DRAWN}</strong>" in page
+    assert "Labels: nobody: each scene is drawn for an emotion." in page
     assert "http" not in page.replace(str(tmp_path), "")
     for file in files:
         assert str(file) in page

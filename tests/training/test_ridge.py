@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 
@@ -12,6 +11,7 @@ from jaxsent.training import probe, ridge
 RNG = np.random.default_rng(0)
 BLOCKS = (20, 40)
 WEIGHTS = RNG.normal(size=60) / 5
+OTHERS = 3 + RNG.normal(size=(8, 60))
 
 
 def photographs(count=80, noise=0.3):
@@ -69,26 +69,35 @@ def test_groups_are_never_divided():
         assert len(set(part[themes == theme])) == 1
 
 
-def test_distance_is_mahalanobis_under_the_covariance_of_probabilistic_pca():
-    x, _, _ = photographs(200)
-    known = probe.density(x, BLOCKS, components=7)
-    z = ridge.scaling(x, BLOCKS)(x)
-    covariance = PCA(7).fit(z)
-    # scikit-learn divides by N − 1; the maximum of the likelihood is at N.
-    square = np.einsum("ni,ij,nj->n", z, covariance.get_precision() * 200 / 199, z)
-    np.testing.assert_allclose(known.distance(x), np.sqrt(square / 60), rtol=1e-6)
+def test_strangers_are_told_by_models_that_did_not_see_them():
+    x, ratings, themes = photographs(90)
+    others = 3 + np.random.default_rng(4).normal(size=(20, 60))
+    fold = ridge.divided(themes, 4, seed=5)
+    answers = probe.unseen(x, ratings, themes, fold, BLOCKS, others)
+    limit = np.quantile(answers.strangeness, 0.99)
+    assert (answers.others > limit).mean() > 0.9
+    second = np.arange(20) % 4 == 1
+    model = probe.stranger_probe(x[fold != 1], others[~second], BLOCKS)
+    np.testing.assert_allclose(answers.others[second], others[second] @ model[0] + model[1])
+    expected = Ridge(probe.STRANGER_PENALTY).fit(
+        ridge.scaling(np.concatenate([x, others]), BLOCKS)(np.concatenate([x, others])),
+        np.repeat([0.0, 1.0], [90, 20]),
+    )
+    kernel, bias = probe.stranger_probe(x, others, BLOCKS)
+    scaled = ridge.scaling(np.concatenate([x, others]), BLOCKS)(x)
+    np.testing.assert_allclose(x @ kernel + bias, expected.predict(scaled), atol=1e-8)
 
 
 def test_answers_for_unseen_themes_choose_nothing_by_them():
     """Neither ratings nor embeddings of a fold enter what its photographs are answered by."""
     x, ratings, themes = photographs()
     fold = ridge.divided(themes, 4, seed=5)
-    answers = probe.unseen(x, ratings, themes, fold, BLOCKS, 5)
+    answers = probe.unseen(x, ratings, themes, fold, BLOCKS, OTHERS)
     outside = fold == 2
     changed_x, changed = x.copy(), ratings.copy()
     changed[outside] = 8 - changed[outside]
     changed_x[outside] *= 3
-    again = probe.unseen(changed_x, changed, themes, fold, BLOCKS, 5)
+    again = probe.unseen(changed_x, changed, themes, fold, BLOCKS, OTHERS)
     model = probe.polarity(x, ratings, themes, BLOCKS, ~outside)
     np.testing.assert_allclose(answers.logits[outside], model(x[outside]), rtol=1e-8)
     np.testing.assert_allclose(again.logits[outside], model(3 * x[outside]), rtol=1e-8)
@@ -98,7 +107,7 @@ def test_answers_for_unseen_themes_choose_nothing_by_them():
 def test_results_of_photographs_that_a_line_tells():
     x, ratings, themes = photographs(240, noise=0.2)
     fold = ridge.divided(themes, 5, seed=9)
-    answers = probe.unseen(x, ratings, themes, fold, BLOCKS, 5)
+    answers = probe.unseen(x, ratings, themes, fold, BLOCKS, OTHERS)
     results = probe.results(answers, ratings, themes, sure=0.75)
     known = probe.clear(ratings[:, 0])
     positive = ratings[known, 0] >= 4.5

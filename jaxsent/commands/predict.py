@@ -1,13 +1,15 @@
 """`jaxsent predict [MODEL] PHOTO…`: a table for a person, lines for a program."""
 
+import collections
 import contextlib
 import csv
 import glob
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from jaxsent.data.listing import shown
 from jaxsent.errors import UserError
 from jaxsent.run.provenance import NOT_SURE, UNLIKE
 
@@ -28,6 +30,18 @@ def add(parser) -> None:
     form.add_argument("--json", action="store_true", help="a JSON object a line")
     form.add_argument("--csv", action="store_true", help="comma-separated, with a header")
     parser.add_argument(
+        "--out", type=Path, metavar="FILE",
+        help="write answers to FILE.jsonl, .csv or .parquet; what is in it is not asked again, so "
+        "a call that was stopped goes on there",
+    )  # fmt: skip
+    parser.add_argument(
+        "--sort", metavar="NUMBER",
+        help="the highest first: a class, a rating such as valence, or seconds; printed at the end",
+    )  # fmt: skip
+    parser.add_argument(
+        "--top", type=int, metavar="N", help="with --sort: print the first N (default all)"
+    )
+    parser.add_argument(
         "--maps", type=Path, metavar="DIR", help="write overlays (.jpg) and raw maps (.npy, .png)"
     )
     parser.add_argument(
@@ -41,37 +55,65 @@ def add(parser) -> None:
 
 def run(options) -> int:
     from jaxsent.data.listing import files
+    from jaxsent.prediction import answers
     from jaxsent.prediction.predictor import load
 
+    if options.top is not None and (options.sort is None or options.top < 1):
+        raise UserError(f"--top {options.top}: expected a number from 1 on, and --sort before it.")
     model, named = split(options.photos)
     photos = list(files(named))
     if not photos:
         raise UserError(f"{', '.join(named)}: expected photographs; found none.")
     predictor = load(model, options.engine)
     card = predictor.card
+    columns = answers.columns(card)
+    if options.sort and options.sort not in {*card.classes, *card.ratings, "seconds"}:
+        numbers = ", ".join((*card.classes, *card.ratings, "seconds"))
+        raise UserError(f"--sort {options.sort}: expected one of {numbers}.")
     if card.provenance.warning:
         print(f"jaxsent: {card.provenance.warning}", file=sys.stderr)
-    writer = _json if options.json else _csv if options.csv else _table
-    writers = [writer(card)]
-    if options.maps:
-        writers.append(lambda path, prediction: prediction.save_maps(options.maps / name_of(path)))
-    failed = 0
+    form = _json if options.json else _csv if options.csv else _table
+    printed = form(card) if options.sort or not options.out else None
+    kept, failed = [], 0
     with contextlib.ExitStack() as stack:
+        out = stack.enter_context(answers.Answers(options.out, columns)) if options.out else None
+        if out and out.files:
+            there = len(photos)
+            photos = [path for path in photos if shown(path) not in out.files]
+            print(
+                f"{options.out}: {there - len(photos):,} of {there:,} are in it.", file=sys.stderr
+            )
+        folders = names_of(photos) if options.maps else {}
+        sheet = None
         if options.sheet:
             from jaxsent.report.contact_sheet import ContactSheet
 
             sheet = stack.enter_context(ContactSheet(options.sheet, model, card.provenance))
-            writers.append(sheet.add)
         for path, result in _tracked(predictor.stream(photos), len(photos)):
             if isinstance(result, UserError):
                 failed += 1
                 print(f"jaxsent: {result}", file=sys.stderr)
                 continue
-            for write in writers:
-                write(path, result)
+            answer = {"file": shown(path)} | result.to_dict()
+            if out:
+                out.add(answer | {"model": card.provenance.to_dict()})
+            if options.sort and not out:
+                kept.append(answer)
+            elif printed and not options.sort:
+                printed(answer)
+            if options.maps:
+                result.save_maps(options.maps / folders[path])
+            if sheet:
+                sheet.add(path, result)
+    if options.sort:
+        rows = out.rows() if out else map(answers.flat, kept)
+        for row in answers.ranked(rows, options.sort, options.top):
+            printed(answers.nested(row, card))
+    for place in filter(None, (options.out, options.maps, options.sheet)):
+        print(f"written: {place}", file=sys.stderr)
     if not options.json:
         for sentence in (*rules_of(card), *card.provenance.sentences()):
-            print(sentence, file=sys.stderr if options.csv else sys.stdout)
+            print(sentence, file=sys.stderr if options.csv or options.out else sys.stdout)
     return 1 if failed else 0
 
 
@@ -123,37 +165,41 @@ def _tracked(results: Iterator, total: int) -> Iterator:
     return rich.progress.track(results, "photographs", total=total, console=console)
 
 
-def name_of(path: Path) -> Path:
-    """A photograph's path as a relative one without suffix, to name what is made of it."""
-    return Path(*(p for p in path.with_suffix("").parts if p not in ("..", path.anchor)))
+def names_of(paths: Iterable[Path]) -> dict[Path, Path]:
+    """Paths -> relative ones without suffix, for what is made of each; with it where two agree."""
+    short = {path: _relative(path).with_suffix("") for path in paths}
+    times = collections.Counter(short.values())
+    return {p: name if times[name] == 1 else _relative(p) for p, name in short.items()}
+
+
+def _relative(path: Path) -> Path:
+    return Path(*(part for part in path.parts if part not in ("..", path.anchor)))
 
 
 def _json(card) -> Callable:
     model = card.provenance.to_dict()
 
-    def write(path, prediction):
-        line = {"file": str(path)} | prediction.to_dict() | {"model": model}
-        print(json.dumps(line, ensure_ascii=False))
+    def write(answer):
+        print(json.dumps(answer | {"model": model}, ensure_ascii=False))
 
     return write
 
 
 def _csv(card) -> Callable:
-    writer, classes = csv.writer(sys.stdout), card.classes
-    writer.writerow(
-        ["file", "label", "polarity", *classes, *card.ratings, *doubts(card), "seconds"]
-    )
+    from jaxsent.prediction import answers
 
-    def write(path, prediction):
-        chances = dict(zip(prediction.labels, prediction.probabilities, strict=True))
-        row = [f"{chances[name]:.6f}" for name in classes]
-        row += [f"{prediction.ratings[name]:.3f}" for name in card.ratings]
-        row += [str(getattr(prediction, name)).lower() for name in doubts(card)]
-        writer.writerow(
-            [path, prediction.label, prediction.polarity, *row, f"{prediction.seconds:.4f}"]
-        )
+    writer, columns = csv.writer(sys.stdout), answers.columns(card)
+    writer.writerow(columns)
+
+    def write(answer):
+        row = answers.flat(answer)
+        writer.writerow(_text(row[name]) for name in columns)
 
     return write
+
+
+def _text(value) -> str:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def doubts(card) -> list[str]:
@@ -162,18 +208,23 @@ def doubts(card) -> list[str]:
 
 
 def _table(card) -> Callable:
+    from jaxsent.prediction import answers
+    from jaxsent.prediction.prediction import doubt_of
+
     width = max(map(len, card.classes))
     doubt = max(map(len, (NOT_SURE, UNLIKE))) + 2 if doubts(card) else 0
     rated = "".join(f"{name:>7}  " for name in card.ratings)
     head = f"{'label':{width}}  {'p':>5}  {'polarity':8}  {rated}"
     print(f"{head}{'':{doubt}}{'time':>7}  photograph")
 
-    def write(path, prediction):
-        ratings = "".join(f"{prediction.ratings[name]:7.1f}  " for name in card.ratings)
+    def write(answer):
+        row = answers.flat(answer)
+        ratings = "".join(f"{row[name]:7.1f}  " for name in card.ratings)
+        doubt_text = doubt_of(row.get("sure"), row.get("familiar"))
         print(
-            f"{prediction.label:{width}}  {prediction.probability:5.3f}  "
-            f"{prediction.polarity or '':8}  {ratings}{prediction.doubt:{doubt}}"
-            f"{1000 * prediction.seconds:4.0f} ms  {path}"
+            f"{row['label']:{width}}  {row[row['label']]:5.3f}  "
+            f"{row['polarity'] or '':8}  {ratings}{doubt_text:{doubt}}"
+            f"{1000 * row['seconds']:4.0f} ms  {row['file']}"
         )
 
     return write

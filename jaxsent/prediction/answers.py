@@ -110,6 +110,15 @@ def flat(answer: dict) -> dict:
     return row | {name: answer[name] for name in ("sure", "familiar", "seconds") if name in answer}
 
 
+def nested(row: dict, card) -> dict:
+    """`flat` undone, as far as the row has it."""
+    answer = {name: row[name] for name in ("file", "label", "polarity")}
+    answer["probabilities"] = {name: row[name] for name in card.classes}
+    if card.ratings:
+        answer["ratings"] = {name: row[name] for name in card.ratings}
+    return answer | {name: row[name] for name in ("sure", "familiar", "seconds") if name in row}
+
+
 def ranked(rows: Iterable[dict], by: str, top: int | None = None) -> list[dict]:
     """Flat rows, the highest `by` first, `top` of them.
 

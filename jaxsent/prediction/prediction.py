@@ -54,9 +54,7 @@ class Prediction:
     @property
     def doubt(self) -> str:
         """Why not to rely on the answer, in two or three words, or nothing."""
-        if self.familiar is False:
-            return UNLIKE
-        return NOT_SURE if self.sure is False else ""
+        return doubt_of(self.sure, self.familiar)
 
     @property
     def label(self) -> str:
@@ -134,6 +132,13 @@ class Prediction:
                 (folder / f"{name}.jpg").write_bytes(jpeg.tobytes())
         except OSError as error:
             raise UserError(f"{folder}: cannot be written ({error.strerror}).") from None
+
+
+def doubt_of(sure: bool | None, familiar: bool | None) -> str:
+    """Why not to rely on an answer, in two or three words, or nothing; None: there is no rule."""
+    if familiar is False:
+        return UNLIKE
+    return NOT_SURE if sure is False else ""
 
 
 def polarity_of(classes: tuple[str, ...], probabilities: np.ndarray) -> str | None:

@@ -95,8 +95,22 @@ class Predictor:
         began = time.perf_counter()
         out = self.network(pixels)
         share = (time.perf_counter() - began) / len(views)
+        self._check(out, len(views))
         for i, view in enumerate(views):
             yield self._prediction({name: array[i] for name, array in out.items()}, view, share)
+
+    def _check(self, out: dict[str, np.ndarray], count: int) -> None:
+        """Raises UserError for answers that no whole network gives."""
+        probabilities, card = out["class_probabilities"][:count], self.card
+        detected = out.get("detect_probabilities", np.zeros((count, len(card.emotions))))
+        counts = probabilities.shape[-1], detected.shape[-1]
+        if counts != (len(card.classes), len(card.emotions)):
+            raise UserError(
+                f"The model names {len(card.classes)} classes and {len(card.emotions)} emotions, "
+                f"and its network answers with {counts[0]} and {counts[1]}: it is damaged."
+            )
+        if not all(np.isfinite(values[:count]).all() for values in (probabilities, detected)):
+            raise UserError("The network's answer is no finite number: its weights are damaged.")
 
     def _prediction(self, out: dict[str, np.ndarray], view: "View", seconds: float) -> Prediction:
         """One row of the network's predictions, by names."""

@@ -10,7 +10,7 @@ from jaxsent.run.card import Card, Rules
 
 CARD = Card(
     ("negative", "positive"), (), 256, 224, "bilinear", ratings=("valence",),
-    rules=Rules(sure=0.7, distance=3.0),
+    rules=Rules(0.7, 3.0),
 )  # fmt: skip
 COLUMNS = ["file", "label", "polarity", "negative", "positive", "valence", "sure", "familiar",
            "seconds"]  # fmt: skip
@@ -21,7 +21,7 @@ def answer(i: int) -> dict:
     return {
         "file": f"folder, one/\u00e9 {i}.jpg", "label": "positive", "polarity": "positive",
         "probabilities": {"positive": p, "negative": 1 - p}, "ratings": {"valence": 4 + i / 100},
-        "distance": 1.5, "sure": i % 2 == 0, "familiar": True, "seconds": 0.25,
+        "strangeness": 0.1, "sure": i % 2 == 0, "familiar": True, "seconds": 0.25,
     }  # fmt: skip
 
 

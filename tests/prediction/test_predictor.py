@@ -248,3 +248,84 @@ def test_polarity_is_that_of_the_predicted_class_as_the_report_counts_it():
     named = [polarity_of(MIKELS, p) == POLARITY[signs[t]] for p, t in zip(random, truth)]
     assert np.mean(named) == metrics.polarity_accuracy(random.argmax(1), truth, signs)
     assert polarity_of(("cat", "dog"), np.array([0.5, 0.5])) is None
+
+
+@pytest.mark.parametrize(
+    ("out", "expected"),
+    [
+        ({"class_probabilities": np.full((1, 2), np.nan)}, "no finite number"),
+        ({"class_probabilities": np.array([[np.inf, 0.0]])}, "no finite number"),
+        ({"class_probabilities": np.full((1, 3), 1 / 3)}, "names 2 classes .* answers with 3"),
+        (
+            {"class_probabilities": np.full((1, 2), 0.5), "detect_probabilities": np.ones((1, 8))},
+            "0 emotions, .* with 2 and 8",
+        ),
+    ],
+)
+def test_answers_that_no_whole_network_gives(out, expected):
+    predictor = Predictor(Card(("a", "b"), (), 32, 32, "bilinear"), lambda images: out)
+    with pytest.raises(UserError, match=expected):
+        predictor(np.zeros((48, 64, 3), np.uint8))
+
+
+@pytest.fixture
+def ask(photos, monkeypatch, capsys, tmp_path):
+    """`jaxsent predict` with a network that knows the mean of red: photographs -> status, texts."""
+    from jaxsent.prediction import predictor as module
+
+    def network(images):
+        red = images[..., 0].mean((1, 2)) / 255
+        return {"class_probabilities": np.stack([red, 1 - red], -1).astype(np.float32)}
+
+    made = Predictor(Card(("red", "other"), (), 32, 32, "bilinear"), network)
+    monkeypatch.setattr(module, "load", lambda *_: made)
+
+    def call(*arguments):
+        monkeypatch.setattr("sys.argv", ["jaxsent", "predict", *map(str, arguments)])
+        status = commands.main()
+        return status, *capsys.readouterr()
+
+    return call
+
+
+def test_a_folder_is_answered_once(ask, photos, tmp_path):
+    out = tmp_path / "answers.jsonl"
+    first = sorted((photos / "test").glob("*.jpg"))[:5]
+    assert ask(*first, "--out", out)[:2] == (0, "")
+    before = out.read_text()
+    assert [json.loads(line)["file"] for line in before.splitlines()] == list(map(str, first))
+    status, printed, told = ask(photos / "test", "--out", out)
+    assert (status, printed) == (0, "")
+    assert "5 of 32 are in it" in told
+    assert f"written: {out}" in told
+    text = out.read_text()
+    assert text.startswith(before)
+    assert len({json.loads(line)["file"] for line in text.splitlines()}) == 32
+
+
+def test_the_reddest_first(ask, photos, tmp_path):
+    _, table, _ = ask(photos / "test", "--json")
+    answers = [json.loads(line) for line in table.splitlines()]
+    expected = sorted(answers, key=lambda a: -a["probabilities"]["red"])[:3]
+    for more in ((), ("--out", tmp_path / "answers.csv")):
+        status, printed, _ = ask(photos / "test", "--json", "--sort", "red", "--top", 3, *more)
+        assert status == 0
+        lines = [json.loads(line) for line in printed.splitlines()]
+        assert [line["file"] for line in lines] == [one["file"] for one in expected]
+        assert [line["probabilities"] for line in lines] == [a["probabilities"] for a in expected]
+    status, _, told = ask(photos, "--sort", "awe")
+    assert status == 2
+    assert "--sort awe: expected one of red, other, seconds" in told
+    assert ask(photos, "--top", 3)[0] == 2
+
+
+def test_maps_of_photographs_that_differ_in_their_suffix_alone(run, photos, tmp_path, monkeypatch):
+    image = cv2.imread(str(photos / "test/000000.jpg"))
+    for name in ("a.jpg", "a.png", "b.jpg"):
+        cv2.imwrite(str(tmp_path / name), image)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [
+        "jaxsent", "predict", str(run), "a.jpg", "a.png", "b.jpg", "--maps", "maps",
+    ])  # fmt: skip
+    assert commands.main() == 0
+    assert sorted(p.name for p in (tmp_path / "maps").iterdir()) == ["a.jpg", "a.png", "b"]

@@ -112,7 +112,7 @@ def described(ratings: list[Rating]) -> dict:
         "name": "probe", "backbone": BACKBONE, "num_classes": len(POLARITY), "dtype": "float32",
         "taps": list(TAPS), "strangers": True, "freeze": "backbone",
         "regress": list(RATINGS), "regress_mean": values.mean(0).tolist(),
-        "regress_std": values.std(0).tolist(),
+        "regress_std": spread(values).tolist(),
     }  # fmt: skip
     return {
         "jaxsent": jaxsent.__version__,
@@ -164,6 +164,12 @@ def reader(model, variables, card, metadata) -> Callable[..., np.ndarray]:
     return read
 
 
+def spread(values: np.ndarray) -> np.ndarray:
+    """(N, R) ratings -> (R,) standard deviations, 1 where all are alike."""
+    std = values.std(0)
+    return np.where(std > 0, std, 1.0)
+
+
 def fitted(x, values, themes, blocks, others) -> dict:
     """(N, n), (N, 2) ratings, (N,) themes, …, (M, n) of strangers -> parameters of the layers."""
     line = probe.polarity(x, values, themes, blocks)
@@ -171,7 +177,7 @@ def fitted(x, values, themes, blocks, others) -> dict:
     strange, offset = probe.stranger_probe(x, others, blocks)
     affect = [probe.rating_probe(x, column, themes, blocks) for column in values.T]
     # The layer predicts standardised ratings.
-    mean, std = values.mean(0), values.std(0)
+    mean, std = values.mean(0), spread(values)
     layers = {
         "classifier": {"kernel": kernel, "bias": np.array([-line.bias, line.bias]) / 2},
         "regressor": {

@@ -1,6 +1,6 @@
 """What a trained network of ours says of photographs and of the most affective region of each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -8,10 +8,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import rich.progress
 from ml_collections import ConfigDict
 
 from jaxsent.baselines import network_features, regions
 from jaxsent.baselines.boxes import Boxes
+from jaxsent.console import console
 from jaxsent.data import augment, records
 from jaxsent.errors import UserError
 from jaxsent.models.inference import normalise
@@ -101,8 +103,12 @@ def answer(network: Network, builder, split: str, regions_of: RegionsOf) -> Answ
     """
     examples = records.source(builder, split)
     columns = {name: [] for name in Answers._fields}
+    parts = [range(len(examples))[i : i + IMAGES] for i in range(0, len(examples), IMAGES)]
+    bar = rich.progress.track(
+        parts, f"regions of {split}", console=console, disable=not console.is_terminal
+    )
     with ThreadPoolExecutor() as threads:
-        for part in _parts(len(examples)):
+        for part in bar:
             images = list(threads.map(lambda i: _views(network, regions_of, examples[i]), part))
             outputs = _in_batches(network.step, np.concatenate([views for _, views, _ in images]))
             ends = np.cumsum([len(views) for _, views, _ in images])[:-1]
@@ -123,10 +129,6 @@ def answer(network: Network, builder, split: str, regions_of: RegionsOf) -> Answ
     arrays = {name: np.array(columns[name]) for name in ("whole", "region")}
     truth = np.array(columns["truth"], np.int32)
     return Answers(columns["file"], truth, **arrays, features=features, boxes=columns["boxes"])
-
-
-def _parts(count: int) -> Iterator[range]:
-    return (range(i, min(i + IMAGES, count)) for i in range(0, count, IMAGES))
 
 
 def _views(network: Network, regions_of: RegionsOf, raw: dict):

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +17,7 @@ from jaxsent import models, pretrained
 from jaxsent.baselines.feature_file import FeatureTable
 from jaxsent.data.batches import eval_batches, num_examples
 from jaxsent.errors import UserError
-from jaxsent.models.inference import normalise
+from jaxsent.models.inference import LAST, normalise, watched
 from jaxsent.pretrained.sources import PACKAGES
 from jaxsent.run import folder
 from jaxsent.run.checkpoint import read_run
@@ -26,8 +25,6 @@ from jaxsent.run.checkpoint import read_run
 BATCH = 32
 BRANCHES = ("both", "classification", "detection")
 MARGIN = 256 / 224  # shorter side of an image over the crop's, as torchvision's
-LAST = "classifier"
-"""What our networks call the layer whose input the classification branch's features are."""
 
 
 class Extractor(NamedTuple):
@@ -125,15 +122,9 @@ def of_run(run: Path, branch: str = "both") -> Extractor:
 def branches(network, variables: dict, images: jax.Array) -> dict[str, jax.Array]:
     """(B, H, W, 3) normalised -> {"classification": (B, D), "detection": (B, C)}, those there are,
     float32."""
-    caught = {}
-
-    def catch(call, args, kwargs, context):
-        if context.module.name == LAST and context.method_name == "__call__":
-            caught["classification"] = args[0].astype(jnp.float32)
-        return call(*args, **kwargs)
-
-    with nn.intercept_methods(catch):
+    with watched() as read:
         outputs = network.apply(variables, images)
+    caught = {"classification": read[LAST]} if LAST in read else {}
     if "detect_logits" in outputs:
         caught["detection"] = outputs["detect_logits"].astype(jnp.float32)
     return caught

@@ -1,11 +1,31 @@
 """From photographs to predictions: the pure functions that a device runs in use."""
 
+import contextlib
+from collections.abc import Iterator
+
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jaxsent.models import explain
 
 Array = jax.Array
+LAST = "classifier"
+"""What our networks call the layer that answers."""
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[dict[str, Array]]:
+    """Inside, a network that is applied leaves what its LAST layer reads, (B, n) float32."""
+    caught: dict[str, Array] = {}
+
+    def catch(call, args, kwargs, context):
+        if context.module.name == LAST and context.method_name == "__call__":
+            caught[LAST] = args[0].astype(jnp.float32)
+        return call(*args, **kwargs)
+
+    with nn.intercept_methods(catch):
+        yield caught
 
 
 def normalise(images: Array, mean: tuple, std: tuple) -> Array:
@@ -15,7 +35,7 @@ def normalise(images: Array, mean: tuple, std: tuple) -> Array:
     return (images.astype(jnp.float32) - mean) / std
 
 
-def predict_step(model, preprocessing, explained: tuple[str, ...] = ()):
+def predict_step(model, preprocessing, explained: tuple[str, ...] = (), embedding: bool = False):
     """Makes `step(variables, image) -> predictions`, to be jitted.
 
     `image` is (B, S, S, 3) uint8, or (B, 5, S, S, 3) with the centre crop last: then
@@ -29,7 +49,8 @@ def predict_step(model, preprocessing, explained: tuple[str, ...] = ()):
     how much that crop is of another kind than those of training; with `whole` also
     map_probabilities, those of the classes of the class maps there (B, C or K), and unit_maps
     (B, h, w, C, k), the maps whose mean a class map is; and for every name of `explained`, of
-    explain.MAPS, its map (B, h, w) of the class that is predicted there.
+    explain.MAPS, its map (B, h, w) of the class that is predicted there; with `embedding` also
+    that, (B, n), what the classifier reads of the centre crop.
     """
 
     def maps_of(out):
@@ -43,7 +64,8 @@ def predict_step(model, preprocessing, explained: tuple[str, ...] = ()):
         crops = image.shape[1] if image.ndim == 5 else 1
         flat = image.reshape(-1, *image.shape[-3:])
         images = normalise(flat, preprocessing.mean, preprocessing.std)
-        out = model.apply(variables, images)
+        with watched() as read:
+            out = model.apply(variables, images)
         centre = slice(crops - 1, None, crops)
         central = {name: values[centre] for name, values in out.items()}
         if whole is None:
@@ -61,6 +83,8 @@ def predict_step(model, preprocessing, explained: tuple[str, ...] = ()):
             result["detect_probabilities"] = jax.nn.softmax(central["detect_logits"])
         if "class_logits" not in out:
             return result
+        if embedding:
+            result["embedding"] = read[LAST][centre]
         if "affect" in out:
             result["affect"] = central["affect"]
         if "strangeness" in out:

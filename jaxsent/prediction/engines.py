@@ -215,7 +215,7 @@ def _jax_engine(metadata: dict, card: Card, variables: dict) -> Engine:
             f"model.name={metadata['model']['name']} predicts maps and no classes; expected a "
             "network that classifies photographs."
         )
-    step = jax.jit(step_of(metadata))
+    step = jax.jit(step_of(metadata, embedding=True))
     return Engine("JAX", card, lambda images: jax.device_get(step(variables, images)))
 
 

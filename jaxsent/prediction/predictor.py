@@ -68,6 +68,25 @@ class Predictor:
             row[[order[name] for name in p.labels]] = p.probabilities
         return rows
 
+    def embed(self, photos) -> np.ndarray:
+        """N photographs, or one -> (N, n) float32, what the classifier reads: for search and plots.
+
+        Raises:
+          UserError: one cannot be read, or the model is an ONNX or StableHLO file: it has none.
+        """
+        parts = []
+        for batch in self._ahead(_several(photos)):
+            for _, view in batch:
+                if isinstance(view, UserError):
+                    raise view
+            out = self.network(_stacked([view for _, view in batch]))
+            if "embedding" not in out:
+                raise UserError("This file keeps no embeddings; ask the run that it was made from.")
+            parts.append(out["embedding"][: len(batch)])
+        if not parts:
+            raise UserError("Expected photographs; found none.")
+        return np.concatenate(parts)
+
     def _ahead(self, photos: Iterable) -> Iterator[list[tuple]]:
         """Batches of (photograph, View or UserError), the next read while one is used."""
         photos, waiting = iter(photos), collections.deque()
@@ -88,10 +107,7 @@ class Predictor:
     def _batch(self, views: list["View"]) -> Iterator[Prediction]:
         if not views:
             return
-        # Two sizes only, since every other would be compiled anew.
-        size = 1 if len(views) == 1 else BATCH
-        pixels = np.zeros((size, *views[0].pixels.shape), np.uint8)
-        pixels[: len(views)] = [view.pixels for view in views]
+        pixels = _stacked(views)
         began = time.perf_counter()
         out = self.network(pixels)
         share = (time.perf_counter() - began) / len(views)
@@ -141,6 +157,14 @@ class Predictor:
             familiar=familiar,
             sure=sure,
         )
+
+
+def _stacked(views: list["View"]) -> np.ndarray:
+    """(1 or BATCH, S, S, 3): two sizes only, since every other would be compiled anew."""
+    size = 1 if len(views) == 1 else BATCH
+    pixels = np.zeros((size, *views[0].pixels.shape), np.uint8)
+    pixels[: len(views)] = [view.pixels for view in views]
+    return pixels
 
 
 def _several(photos) -> list:

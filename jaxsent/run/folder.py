@@ -85,7 +85,7 @@ def network(config):
     return models.build(config.name, config.num_classes, config.backbone, **options)
 
 
-def step_of(metadata: dict) -> Callable:
+def step_of(metadata: dict, embedding: bool = False) -> Callable:
     """config.json, or the metadata of an exported file, -> predict_step of its network.
 
     Raises:
@@ -96,4 +96,4 @@ def step_of(metadata: dict) -> Callable:
         preprocessing = Preprocessing(tuple(described["mean"]), tuple(described["std"]))
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"What it says of its network is damaged ({error!r}).") from None
-    return predict_step(model, preprocessing)
+    return predict_step(model, preprocessing, embedding=embedding)

@@ -6,6 +6,7 @@ import json
 import tracemalloc
 
 import cv2
+import jax
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -17,6 +18,7 @@ from jaxsent.emotions import MIKELS, POLARITY, polarity
 from jaxsent.errors import UserError
 from jaxsent.prediction.prediction import polarity_of
 from jaxsent.prediction.predictor import Card, Predictor
+from jaxsent.run.checkpoint import read_run
 from jaxsent.run.provenance import DRAWN
 from jaxsent.training import loop
 from tfds_builders.prepare import prepare
@@ -65,6 +67,15 @@ def test_photographs_are_judged_as_in_evaluation(run, photos):
     assert list(predictor.predict([photos / f for f in files])) == [p.label for p in predictions]
     assert list(predictor.predict(str(photos / files[0]))) == [predictions[0].label]
     assert predictor.predict_proba(photos / files[0]).shape == (1, len(predictor.classes_))
+    embedded = predictor.embed([photos / f for f in files])
+    classifier = read_run(run, jax.sharding.SingleDeviceSharding(jax.devices()[0]))["params"][
+        "classifier"
+    ]
+    logits = embedded @ np.asarray(classifier["kernel"]) + np.asarray(classifier["bias"])
+    expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    np.testing.assert_allclose(
+        predictor.predict_proba([photos / f for f in files]), expected, atol=1e-5
+    )
     with (photos / files[0]).open("rb") as file:
         opened = predictor(file)
     np.testing.assert_allclose(opened.probabilities, predictions[0].probabilities, 1e-5)

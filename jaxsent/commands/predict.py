@@ -20,8 +20,9 @@ RUN_PARTS = ("config.json", "checkpoints", "model.safetensors", "model.onnx")
 
 
 def add(parser) -> None:
+    parser.usage = "jaxsent predict [OPTION ...] [MODEL] PHOTO [PHOTO ...]"
     parser.add_argument(
-        "photos", nargs="+", metavar="[MODEL] PHOTO",
+        "photos", nargs="+", metavar="PHOTO",
         help="photographs: files, folders or patterns; before them perhaps a model: a run's "
         "folder, an exported file, or hf:OWNER/NAME (default: the model of photographs that comes "
         "with jaxsent)",

@@ -323,3 +323,15 @@ def test_fixations_must_fit(rng):
     for metric in (metrics.auc_judd, metrics.auc_borji):
         with pytest.raises(ValueError, match=r"\(2, 2\) and \(3, 3\)"):
             metric(np.ones((2, 2)), np.ones((3, 3), bool), rng)
+
+
+def test_nss_by_hand():
+    """The mean of the map is 4 and its standard deviation √5."""
+    values = np.array([[1.0, 3.0], [5.0, 7.0]])
+    fixated = np.array([[True, False], [False, False]])
+    assert metrics.nss(values, fixated) == pytest.approx(-3 / np.sqrt(5))
+    fixated[1] = [False, True]
+    assert metrics.nss(values, fixated) == pytest.approx(0, abs=1e-12)
+    assert metrics.nss(10 * values - 3, values > 4) == pytest.approx(2 / np.sqrt(5))
+    assert metrics.nss(np.ones((2, 2)), fixated) == 0
+    assert np.isnan(metrics.nss(values, np.zeros((2, 2), bool)))

@@ -292,3 +292,10 @@ def test_a_browser_shows_the_page_without_sideways_scrolling(page, tmp_path):
     assert len(frames) == len(widths)
     for inner, needed, broken, *wide in frames:
         assert inner == needed and broken == "0" and not wide, (inner, needed, broken, wide)
+
+
+def test_whoever_drew_what_is_shown_is_named(whole, tmp_path):
+    for name, named in (("emoji_scenes/tiny", True), ("oasis/fold1", False)):
+        results = whole["results"] | {"data": name}
+        path = write_report(tmp_path, title="t", results=results, examples=whole["examples"][:1])
+        assert ("OpenMoji, CC BY-SA 4.0" in path.read_text()) == named

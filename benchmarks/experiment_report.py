@@ -107,7 +107,7 @@ def read(out: Path) -> tuple[dict, dict]:
     tests, columns = defaultdict(dict), {}
     for text in (out / "results.jsonl").read_text().splitlines():
         line = json.loads(text)
-        if line["kind"] == "test":
+        if line["kind"] == "test" and "diverged" not in line:
             place = line["set"], line["backbone"], line["variant"]
             tests[place][line["seed"], line["fold"]] = line
     for path in out.glob("*.columns.json"):

@@ -251,9 +251,10 @@ def order(rows: np.ndarray, steps: int, batch: int, seed: int) -> np.ndarray:
 
 
 def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """(N, K), (N,) -> mean −log p(truth)."""
+    """(N, K), (N,) -> mean −log p(truth), infinite where the training diverged."""
     chosen = np.take_along_axis(probabilities, truth[:, None], 1)
-    return float(-np.log(np.maximum(chosen, 1e-7)).mean())
+    loss = float(-np.log(np.maximum(chosen, 1e-7)).mean())
+    return loss if np.isfinite(loss) else float("inf")
 
 
 class Runs:
@@ -414,6 +415,8 @@ def _test(runs: Runs, data: Photographs, key: dict, setting) -> dict:
     fold = key["fold"]
     out = runs((fold,), setting, key["seed"], (fold,))
     places = np.flatnonzero(data.columns["fold"] == fold)
+    if not all(np.isfinite(values).all() for values in out.values()):
+        return {"diverged": True}
     value = {name: np.round(out[name], 5).tolist() for name in ("class", "detect") if name in out}
     if "interaction" in out:
         value["spread"] = [spread(out["holistic"]), spread(out["interaction"])]
@@ -502,6 +505,7 @@ def oasis(backbone: str, source: str, out: Path, variants: tuple[Variant, ...]) 
     c.data.source, c.data.dir = source, str(out / "prepared")
     c.data.crops, c.eval.batch_size = CROPS, 16
     c.train.epochs, c.optim.warmup = EPOCHS, 1.0
+    c.optim.clip, c.loss.detect_weight = 1.0, 0.1  # of what the configs were before this
     folds = (1, 2, 3, 4, 5)
     pairs = tuple(itertools.combinations(folds, 2))
     return Study("oasis", backbone, c, variants, folds, pairs)
@@ -534,19 +538,26 @@ def network(name: str, seeds: int = 3, kind: str = "", **values) -> Variant:
 
 
 PLAIN = network("plain backbone", 5, model__name="classifier", loss__detect_weight=0.0)
+PLAIN_UNCLIPPED = dataclasses.replace(
+    PLAIN, name="plain backbone unclipped", kind="plain backbone unclipped",
+    values=PLAIN.values | {"optim.clip": 0.0},
+)  # fmt: skip
 RATED = variant(PLAIN, "and valence", 5, model__regress=("valence",))
 CAM, MIL, WILDCAT, SPN = (
     network(name, model__name=name.lower(), loss__detect_weight=0.0)
     for name in ("CAM", "MIL", "WILDCAT", "SPN")
 )
 BAGS = tuple(variant(MIL, f"{bag} bag", 2, model__bag=bag) for bag in ("lse", "noisy_or"))
-WSCNET = network(
-    "WSCNet", model__name="wscnet", model__detect_classes=2, loss__detect="cross_entropy",
-    loss__detect_weight=1.0,
-)  # fmt: skip
-FREE = dataclasses.replace(
-    WSCNET, name="WSCNet, no clipping", kind="WSCNet, no clipping",
-    values=WSCNET.values | {"optim.clip": 0.0},
+BY_POLARITY = {
+    "model__name": "wscnet", "model__detect_classes": 2, "loss__detect": "cross_entropy",
+    "loss__detect_weight": 1.0,
+}  # fmt: skip
+UNCLIPPED = {"optim__clip": 0.0}
+WSCNET = network("WSCNet", **BY_POLARITY)
+WSCNET_UNCLIPPED = network("WSCNet unclipped", **UNCLIPPED, **BY_POLARITY)
+WSCNET_SOFTMAX = network(
+    "WSCNet unclipped, softmax", 2, "WSCNet unclipped, softmax", **UNCLIPPED, **BY_POLARITY,
+    model__map_weights="softmax",
 )  # fmt: skip
 COUPLINGS = tuple(
     variant(WSCNET, f"coupling {value}", 2, model__coupling=value) for value in ("local", "none")
@@ -555,6 +566,9 @@ EIGHT = variant(
     WSCNET, "8 classes by polarity", 2, model__detect_classes=8, loss__detect="polarity"
 )
 WSIDNET = network("WSIDNet", 2, kind=PLAIN.name)
+WSIDNET_UNCLIPPED = network(
+    "WSIDNet unclipped", 1, kind=PLAIN.name, loss__detect_weight=1.0, **UNCLIPPED
+)
 
 
 def maps_per_class(base: Variant, counts, seeds: int) -> tuple[Variant, ...]:
@@ -565,39 +579,42 @@ def detect_weights(base: Variant, weights, seeds: int) -> tuple[Variant, ...]:
     return tuple(variant(base, f"λ = {w:g}", seeds, loss__detect_weight=float(w)) for w in weights)
 
 
-GRAPHS = (
-    *(variant(WSIDNET, f"edges {v}", 1, model__edges=v) for v in ("same", "none")),
-    variant(WSIDNET, "self-loops identity", 1, model__self_loops="identity"),
-    *(variant(WSIDNET, f"read-out {v}", 1, model__readout=v) for v in ("mean", "flatten")),
-)
+def graphs(base: Variant) -> tuple[Variant, ...]:
+    return (
+        *(variant(base, f"edges {v}", 1, model__edges=v) for v in ("same", "none")),
+        variant(base, "self-loops identity", 1, model__self_loops="identity"),
+        *(variant(base, f"read-out {v}", 1, model__readout=v) for v in ("mean", "flatten")),
+    )
+
+
 FAST = (
     PLAIN, RATED, CAM, MIL, WILDCAT, SPN, WSCNET, *BAGS, *COUPLINGS, EIGHT,
     *maps_per_class(WSCNET, (1, 2, 8), 2), *detect_weights(WSCNET, (0, 0.1, 0.5), 2),
 )  # fmt: skip
+EDGES_SAME, EDGES_NONE, IDENTITY, MEAN, FLATTEN = graphs(WSIDNET_UNCLIPPED)
+ONE, TWO, EIGHT_MAPS = maps_per_class(WSIDNET_UNCLIPPED, (1, 2, 8), 1)
 SLOW = (
-    WSIDNET, *detect_weights(WSIDNET, (1,), 1),
-    variant(WSIDNET, "λ = 1, no clipping", 1, loss__detect_weight=1.0, optim__clip=0.0),
-    *detect_weights(WSIDNET, (0.5, 0, 0.01), 1), *GRAPHS,
-    *maps_per_class(WSIDNET, (1, 2, 8), 1),
+    WSIDNET, WSIDNET_UNCLIPPED, *detect_weights(WSIDNET, (1,), 1),
+    *detect_weights(WSIDNET_UNCLIPPED, (0.1,), 1), EDGES_NONE, FLATTEN, MEAN, ONE, EIGHT_MAPS,
+    *detect_weights(WSIDNET_UNCLIPPED, (0,), 1), EDGES_SAME, IDENTITY, TWO,
+    *detect_weights(WSIDNET_UNCLIPPED, (0.5, 0.01), 1),
 )  # fmt: skip
 LARGER = (
-    PLAIN, CAM, WSCNET, MIL, WILDCAT, SPN,
-    dataclasses.replace(WSIDNET, seeds=1),
+    PLAIN, CAM, WSCNET_UNCLIPPED, WSIDNET_UNCLIPPED, WILDCAT, SPN, MIL, WSCNET,
 )  # fmt: skip
 BY_LABEL = {"model.detect_classes": 8, "loss.detect": "cross_entropy"}
 SCENE_WSCNET = dataclasses.replace(WSCNET, values=WSCNET.values | BY_LABEL)
+SCENE_WSIDNET = network("WSIDNet", 2)
 SCENE_NETWORKS = (
     PLAIN, CAM, MIL, WILDCAT, SPN, SCENE_WSCNET,
     variant(PLAIN, "label distributions", 3, loss__distribution_weight=0.8), *BAGS,
     *maps_per_class(SCENE_WSCNET, (1, 2, 8), 2), *detect_weights(SCENE_WSCNET, (0, 0.1, 0.5), 2),
     *(variant(SCENE_WSCNET, f"coupling {v}", 2, model__coupling=v) for v in ("local", "none")),
 )  # fmt: skip
-SCENE_WSIDNET = (
-    *(
-        dataclasses.replace(v, kind="WSIDNet")
-        for v in (dataclasses.replace(WSIDNET, seeds=2), *detect_weights(WSIDNET, (0, 0.1), 1),
-                  *GRAPHS, *maps_per_class(WSIDNET, (1, 8), 1))
-    ),
+SCENE_GRAPHS = (
+    SCENE_WSIDNET,
+    *detect_weights(SCENE_WSIDNET, (0, 0.1), 1), *graphs(SCENE_WSIDNET),
+    *maps_per_class(SCENE_WSIDNET, (1, 8), 1),
 )  # fmt: skip
 
 
@@ -612,9 +629,11 @@ def main():
     small, large = (partial(oasis, b, options.source, options.out) for b in SIZES)
     scenes = partial(emoji_scenes, options.out)
     phases = [
-        small(FAST), small(SLOW[:3]), large(LARGER[:3]), scenes(SCENE_NETWORKS[:6]), small((FREE,)),
-        scenes(SCENE_WSIDNET[:1]), small(SLOW), scenes(SCENE_NETWORKS), large(LARGER),
-        scenes(SCENE_WSIDNET),
+        small(FAST), small(SLOW[:2]), large(LARGER[:2]),
+        small((PLAIN_UNCLIPPED, WSCNET_UNCLIPPED)), scenes(SCENE_NETWORKS[:6]),
+        scenes(SCENE_GRAPHS[:1]), small(SLOW[:9]), small((WSCNET_SOFTMAX,)), large(LARGER[2:4]),
+        small(SLOW), scenes(SCENE_NETWORKS), scenes(SCENE_GRAPHS),
+        large(LARGER),
     ]  # fmt: skip
     held = {}
 

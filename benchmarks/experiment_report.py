@@ -19,6 +19,7 @@ import numpy as np
 
 RESAMPLES = 2000
 PLAIN = "plain backbone"
+LOGISTIC = "logistic regression"  # whose decision value is the logit of a probability
 LITE = {"efficientnet_lite0": "Lite0", "efficientnet_lite2": "Lite2"}
 
 
@@ -34,8 +35,9 @@ class Row(NamedTuple):
     """What was predicted for N photographs by S seeds.
 
     Attributes:
-      positive: {"class" or "detect": (S, N)} probability or decision value of positive.
+      positive: {"class" or "detect": (S, N)} probability of positive.
       lines: of results.jsonl, of the first seed.
+      decision: whether it is a decision value's logistic function, and no probability.
     """
 
     positive: dict[str, np.ndarray]
@@ -105,7 +107,7 @@ def read(out: Path) -> tuple[dict, dict]:
     tests, columns = defaultdict(dict), {}
     for text in (out / "results.jsonl").read_text().splitlines():
         line = json.loads(text)
-        if line["kind"] == "test":
+        if line["kind"] == "test" and "diverged" not in line:
             place = line["set"], line["backbone"], line["variant"]
             tests[place][line["seed"], line["fold"]] = line
     for path in out.glob("*.columns.json"):
@@ -182,7 +184,7 @@ def classification_table(rows: dict[str, Row], y, weights) -> str:
                 variant, percent(own["accuracy"].mean, own["accuracy"].resampled),
                 gap["accuracy"], percent(own["AUC"].mean, own["AUC"].resampled), gap["AUC"],
                 f"{100 * own['balanced'].mean:.1f}",
-                "–" if row.decision else f"{own['log loss'].mean:.3f}",
+                "–" if row.decision and variant != LOGISTIC else f"{own['log loss'].mean:.3f}",
                 f"{100 * own['accuracy'].deviation:.1f}" if seeds > 1 else "–",
             ]
         )  # fmt: skip

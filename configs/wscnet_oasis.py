@@ -13,5 +13,5 @@ def get_config(part="fold1"):
     c.model.name = "wscnet"
     c.model.detect_classes = 2
     c.loss.detect = "cross_entropy"
-    c.loss.detect_weight = 1.0
+    c.optim.lr, c.optim.weight_decay = 1e-3, 5e-2  # coupling by raw weights overfits sooner
     return c

@@ -88,6 +88,14 @@ def test_fusions_class_by_class(fusion, of):
     np.testing.assert_allclose(regions.FUSIONS[fusion](whole, whole).argmax(1), whole.argmax(1))
 
 
+def test_fusions_of_two_classes_decide_alike():
+    """As docs/baselines.md says: positive where the two probabilities exceed 1 together."""
+    positive = np.random.default_rng(0).random((2, 500))
+    whole, region = np.stack([1 - positive, positive], axis=-1)
+    for fusion in regions.FUSIONS.values():
+        np.testing.assert_array_equal(fusion(whole, region).argmax(1), positive.sum(0) > 1)
+
+
 def test_the_box_around_what_is_salient():
     """The larger of two areas above the threshold, by SciPy's components, at the image's size."""
     map = np.zeros((20, 30), np.float32)

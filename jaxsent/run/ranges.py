@@ -45,7 +45,6 @@ RANGES = {
     "model.gcn_widths": Range(1, 65_536),
     "model.regress_mean": Range(-1e6, 1e6),
     "model.regress_std": Range(0, 1e6, above=True),
-    "model.components": Range(0, 100_000),
     "model.kmax": Range(0, 10_000, above=True),
     "model.kmin": Range(0, 10_000),
     "model.alpha": Range(0, 10),

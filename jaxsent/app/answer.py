@@ -37,7 +37,8 @@ def answer(prediction: Prediction) -> str:
     return (
         f'<article class="answer" data-said="{escape(json.dumps(prediction.to_dict()))}">'
         f"{_verdict(prediction, classes if ranked is detected else {})}{_view(prediction, maps)}"
-        f"<div>{_ranking(ranked, maps)}{_wheel(ranked, ranked is detected)}</div></article>"
+        f"<div>{_ranking(ranked, maps, bool(detected))}{_wheel(ranked, ranked is detected)}</div>"
+        "</article>"
     )
 
 
@@ -68,14 +69,15 @@ def _wheel(ranked, of_detection):
     )
 
 
-def _ranking(ranked, maps):
+def _ranking(ranked, maps, detected):
     if not maps:
         rows = "".join(f"<li>{_bar(name, p)}</li>" for name, p in ranked.items())
         return (
             f'<ul class="rows">{rows}</ul><p class="note">This network has no detection branch: '
             "it says what a photograph evokes and not where.</p>"
         )
-    whole = f'<span class="whole">{EVERYTHING} <small>of all emotions together</small></span>'
+    together = "of all emotions together" if detected else "of the answer"
+    whole = f'<span class="whole">{EVERYTHING} <small>{together}</small></span>'
     bars = {EVERYTHING: whole}
     bars |= {name: _bar(name, p) for name, p in ranked.items()}
     rows = "".join(

@@ -35,7 +35,10 @@ def add(parser) -> None:
         "--queue", type=int, default=16, metavar="N", help="photographs that may wait (16)"
     )
     parser.add_argument(
-        "--examples", type=Path, metavar="DIR", help="photographs to offer (default: drawn scenes)"
+        "--examples",
+        type=Path,
+        metavar="DIR",
+        help="photographs to offer (default: none, or drawn scenes where the network knows those)",
     )
 
 
@@ -54,12 +57,14 @@ def run(options) -> int:
     from jaxsent.prediction.predictor import load
 
     door = bind(options.host, options.port)
-    offered = examples.from_folder(options.examples) if options.examples else examples.scenes()
+    offered = examples.from_folder(options.examples) if options.examples else []
     limits = Limits(options.max_mb, options.max_megapixels, options.timeout, options.queue)
     address = f"http://{_written(options.host)}:{door.getsockname()[1]}/"
     predictor = load(options.model)
     for sentence in predictor.card.provenance.sentences():
         print(sentence, file=sys.stderr)
+    if predictor.card.provenance.drawings and not options.examples:
+        offered = examples.scenes()
     app = create(
         predictor, limits, options.auth, offered,
         ready=lambda: print(f"Ready: {address} (Ctrl-C stops it)", flush=True),

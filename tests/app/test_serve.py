@@ -9,6 +9,7 @@ from jaxsent.app import examples
 from jaxsent.commands import serve
 from jaxsent.emotions import MIKELS
 from jaxsent.errors import UserError
+from jaxsent.run.provenance import DRAWN, OPENMOJI
 from tests.app.stand_in import client, encoded
 
 
@@ -60,11 +61,14 @@ def test_the_command(run, monkeypatch, capsys):
 
     def once(server, sockets):
         with sockets[0] as door, TestClient(server.config.app) as c:
-            served.append((door.getsockname(), c.post("/predict", content=encoded()).json()))
+            page = c.get("/").text
+            served.append((door.getsockname(), c.post("/predict", content=encoded()).json(), page))
 
     monkeypatch.setattr(uvicorn.Server, "run", once)
     monkeypatch.setattr("sys.argv", ["jaxsent", "serve", str(run), "--port", "0"])
     assert commands.main() == 0
-    ((host, port), body) = served[0]
+    ((host, port), body, page) = served[0]
+    assert DRAWN in page and OPENMOJI in page and "scene 8" in page
+    assert body["model"]["warning"] == DRAWN
     assert host == "127.0.0.1" and set(body["probabilities"]) == set(MIKELS)
     assert f"Ready: http://127.0.0.1:{port}/" in capsys.readouterr().out

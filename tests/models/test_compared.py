@@ -19,7 +19,7 @@ from jaxsent.training import loop, optim
 from jaxsent.training.step import train_step
 from tests.models import heads
 
-LABELS, MAPS = ("cam", "wildcat", "spn", "mil"), models.SUPERVISED
+LABELS, MAPS = ("cam", "probe", "wildcat", "spn", "mil"), models.SUPERVISED
 SETS = ("fi", "flickr_cc", "instagram", "twitter1", "twitter2", "emotionroi", "emod")
 
 

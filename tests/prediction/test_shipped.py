@@ -7,6 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import uvicorn
+from starlette.testclient import TestClient
 
 import jaxsent
 from jaxsent import commands
@@ -104,6 +106,21 @@ def test_the_page_says_what_it_is(shipped):
     assert OPENMOJI in page
     assert "<b>Unlike its training.</b>" in answer
     assert "valence" in answer
+
+
+def test_serving_it_without_naming_it(monkeypatch, capsys):
+    pages = []
+
+    def once(server, sockets):
+        with sockets[0], TestClient(server.config.app) as c:
+            pages.append(c.get("/").text)
+
+    monkeypatch.setattr(uvicorn.Server, "run", once)
+    status, out, err = call(monkeypatch, capsys, "serve", "--port", "0")
+    assert (status, "Ready: http" in out) == (0, True)
+    assert "Trained on photographs of OASIS" in err
+    assert "themes it had never seen" in pages[0]
+    assert OPENMOJI not in pages[0]  # drawings are no examples for it
 
 
 def test_made_from_a_folder_of_oasis(folder, tmp_path, monkeypatch):  # noqa: F811

@@ -108,7 +108,8 @@ def get_config() -> ConfigDict:
     loss.distribution_weight = 0.0  # λ of Yang et al. 2017: (1 − λ) cross-entropy + λ KL from the
     # distribution that the image's label stands for, a Gaussian on the wheel of emotions
     loss.distribution_sigma = 0.45  # its width, in steps
-    loss.distribution_over = "polarity"  # over the emotions of the label's polarity, or the wheel
+    loss.distribution_over = "polarity"  # over the emotions of the label's polarity, or the wheel;
+    # or votes, the raters' own, for polarity where the set has them (oasis, flickr_cc, instagram)
     loss.affect_weight = 1.0  # of model.regress: mean square of the standardised ratings
 
     c.eval = e = ConfigDict()

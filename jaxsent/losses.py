@@ -86,6 +86,7 @@ def joint_loss(
     map_target: Array | None = None,
     distributions: Array | None = None,
     ratings: Array | None = None,
+    votes: Array | None = None,
     *,
     class_weight: float,
     detect_weight: float,
@@ -106,6 +107,8 @@ def joint_loss(
       class_polarity: (C,) for `detect` "polarity".
       map_target: (B, H, W) uint8, the true maps.
       distributions: (K, K) of `emotions.label_distributions`, for `distribution_weight`.
+      votes: (B,) shares of the raters that find an image positive, in place of `distributions`
+        where the classes are negative and positive; NaN where unknown, and the label counts alone.
       ratings: (B, R), NaN where unknown, for a network with "affect".
       affect_scale: R standard deviations of the ratings.
 
@@ -120,8 +123,14 @@ def joint_loss(
     class_loss = terms["class_loss"]
     if distribution_weight:
         logits = out["class_logits"]
-        terms["distribution_loss"] = distribution_loss(logits, distributions[class_target])
-        share = distribution_weight
+        if votes is None:
+            truth, share = distributions[class_target], distribution_weight
+        else:
+            known = jnp.isfinite(votes)
+            positive = jnp.where(known, votes, 0.5)
+            truth = jnp.stack([1 - positive, positive], axis=-1)
+            share = jnp.where(known, distribution_weight, 0.0)
+        terms["distribution_loss"] = distribution_loss(logits, truth)
         class_loss = (1 - share) * class_loss + share * terms["distribution_loss"]
     total = class_weight * class_loss
     if "detect_logits" in out and detect_weight:

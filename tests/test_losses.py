@@ -115,6 +115,31 @@ def test_cross_entropy_and_distribution_share_the_class_loss(share):
     np.testing.assert_allclose(terms["loss"], expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_votes_stand_in_for_the_distribution_where_they_are_known(share):
+    logits = LOGITS[:4, :2]
+    out, labels = {"class_logits": jnp.asarray(logits)}, np.array([1, 0, 1, 0])
+    votes = np.array([0.8, 0.0, np.nan, 0.35], np.float32)
+    kw = dict(class_weight=1.0, detect_weight=0.0, detect="cross_entropy")
+
+    def total(x):
+        return losses.joint_loss(
+            {"class_logits": x}, labels, labels, SIGNS, votes=jnp.asarray(votes),
+            distribution_weight=share, **kw,
+        )["loss"]  # fmt: skip
+
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    expected = []
+    for row, label, vote in zip(p, labels, votes, strict=True):
+        cross_entropy = -np.log(row[label])
+        if np.isnan(vote):
+            expected.append(cross_entropy)
+        else:
+            expected.append((1 - share) * cross_entropy + share * entropy([1 - vote, vote], row))
+    np.testing.assert_allclose(total(out["class_logits"]), expected, rtol=1e-4)
+    assert np.isfinite(jax.grad(lambda x: total(x).sum())(out["class_logits"])).all()
+
+
 def test_a_network_learns_distributions(tiny_config, tmp_path):
     tiny_config.model.name, tiny_config.loss.distribution_weight = "mil", 1.0
     results = tiny.learnt(tiny_config, tmp_path)

@@ -3,10 +3,12 @@
 import csv
 import dataclasses
 import itertools
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from jaxsent.errors import UserError
@@ -41,6 +43,7 @@ class VotesBuilder(FolderBuilder, skip_registration=True):
     """The polarity is that of most workers; as many of each are sampled, a tenth is test."""
 
     SHARES: ClassVar = {"test": 0.1}
+    FEATURES: ClassVar = {"votes": np.float32}
     BUILDER_CONFIGS: ClassVar = [
         Config(name="default", description="As many positive as negative, 90/10.")
     ]
@@ -52,12 +55,12 @@ class VotesBuilder(FolderBuilder, skip_registration=True):
         votes = [vote for table in tables for vote in read_votes(table, self.builder_config)]
         files = _files_by_stem(root)
         items, missing, undecided = [], {}, set()
-        for image, label in votes:
+        for image, label, positive in votes:
             path = files.get(image)
             if not label:
                 undecided.add(image)
             elif path:
-                items.append(Item(path, label))
+                items.append(Item(path, label, facts={"votes": positive}))
             else:
                 missing[image] = None
         found = Found(f"{', '.join(t.name for t in tables)} + images by id", items, list(missing))
@@ -72,8 +75,17 @@ class VotesBuilder(FolderBuilder, skip_registration=True):
         return splits.drawn(splits.balanced(items, digests, seed), digests, self.SHARES, seed)
 
 
-def read_votes(table: Path, config: Config) -> list[tuple[str, str]]:
-    """(image's id, "positive" or "negative") of each row; "" where neither has more than half.
+class Vote(NamedTuple):
+    """An image's id; "positive" or "negative", "" where neither has more than half of the workers;
+    and the share of those who are not neutral that finds it positive."""
+
+    image: str
+    label: str
+    positive: float
+
+
+def read_votes(table: Path, config: Config) -> list[Vote]:
+    """The vote of each row.
 
     Raises UserError naming the columns or the row that are not as expected.
     """
@@ -101,7 +113,7 @@ def _plain(heading: str) -> str:
     return heading.strip().lower().replace(" ", "_").replace("-", "_")
 
 
-def _vote(row: dict, columns: dict[str, str | None], where: str) -> tuple[str, str]:
+def _vote(row: dict, columns: dict[str, str | None], where: str) -> Vote:
     votes = {}
     for kind in ("positive", "negative", "neutral"):
         value = row[columns[kind]] if columns[kind] else "0"
@@ -112,7 +124,9 @@ def _vote(row: dict, columns: dict[str, str | None], where: str) -> tuple[str, s
                 f"{where}: expected a number of workers in {columns[kind]}; found {value!r}"
             ) from None
     most = (kind for kind in ("positive", "negative") if 2 * votes[kind] > sum(votes.values()))
-    return (row[columns["image"]] or "").strip(), next(most, "")
+    decided = votes["positive"] + votes["negative"]
+    share = votes["positive"] / decided if decided else math.nan
+    return Vote((row[columns["image"]] or "").strip(), next(most, ""), share)
 
 
 def _files_by_stem(root: Path) -> dict[str, Path]:

@@ -120,7 +120,7 @@ def card_of(metadata: dict, file: Path) -> Card:
             provenance=provenance(metadata),
         )
         for key in ("mean", "std"):
-            numbers = metadata["input"][key]
+            numbers = metadata["input"].get(key, (1.0, 1.0, 1.0))
             if len(numbers) != 3 or not all(v in RANGES[f"input.{key}"] for v in numbers):
                 raise ValueError(f"input.{key}={numbers}")
     except (AttributeError, KeyError, TypeError, ValueError) as error:

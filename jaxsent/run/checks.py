@@ -13,7 +13,7 @@ CHOICES = {
     "data.detect_target": ("label", "polarity"),
     "augment.crop": CROPS,
     "loss.detect": ("cross_entropy", "polarity"),
-    "loss.distribution_over": ("polarity", "wheel"),
+    "loss.distribution_over": ("polarity", "wheel", "votes"),
     "init.scope": ("all", "backbone", "features", "detection"),
     "optim.name": ("sgd", "adamw"),
     "optim.schedule": ("step", "cosine", "constant"),
@@ -36,6 +36,8 @@ def check(config, training: bool = True) -> None:
             raise UserError(f"{path}={config[section][key]!r}: expected {' or '.join(allowed)}.")
     if config.loss.detect == "polarity" and config.data.detect_target != "polarity":
         raise UserError("loss.detect=polarity needs data.detect_target=polarity.")
+    if config.loss.distribution_over == "votes" and config.data.class_target != "polarity":
+        raise UserError("loss.distribution_over=votes needs data.class_target=polarity.")
     _check_map(config)
     if config.eval.resize < config.data.image_size:
         raise UserError(

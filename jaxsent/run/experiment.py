@@ -62,10 +62,21 @@ class Experiment:
         return emotions.polarity(self.detect_classes)
 
     @property
+    def votes(self) -> bool:
+        """Whether the raters' votes are learnt beside the labels."""
+        loss = self.config.loss
+        return bool(loss.distribution_weight) and loss.distribution_over == "votes"
+
+    @property
+    def ratings(self) -> tuple[str, ...]:
+        """Numbers of the set that training reads beside image and labels."""
+        return (*self.config.model.regress, *(("votes",) if self.votes else ()))
+
+    @property
     def distributions(self) -> np.ndarray | None:
         """(K, K) what each label stands for as a distribution, None where none is learnt."""
         loss = self.config.loss
-        if not loss.distribution_weight:
+        if not loss.distribution_weight or self.votes:
             return None
         return emotions.label_distributions(
             self.classes, loss.distribution_sigma, loss.distribution_over
@@ -109,6 +120,11 @@ def make(config, workdir: Path | None = None, training: bool = True) -> Experime
         preprocessing._replace(size=config.data.image_size), rows,
     )  # fmt: skip
     if training:
+        if experiment.votes and "votes" not in builder.info.features:
+            raise UserError(
+                f"loss.distribution_over=votes: {config.data.name} has no votes; it has "
+                f"{', '.join(builder.info.features)}. Choose polarity or wheel."
+            )
         _ = experiment.distributions  # says now, not after an hour, that classes are on no wheel
     return experiment
 

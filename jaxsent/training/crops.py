@@ -110,7 +110,7 @@ def _folder(task, variables, split: str) -> Path:
         "dtype": config.model.dtype,
         "input": task.preprocessing._asdict(),
         "augment": config.augment.to_dict(),
-        "ratings": list(config.model.regress),
+        "ratings": list(task.ratings),
         "crops": config.data.crops,
     }
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16)
@@ -175,7 +175,7 @@ def _elements(task, examples) -> Iterator[dict]:
     a = config.augment
     cut = TrainElement(
         config.data.image_size, a.scale, a.ratio, a.flip, task.preprocessing.interpolation, (),
-        a.crop, a.resize, tuple(config.model.regress),
+        a.crop, a.resize, task.ratings,
     )  # fmt: skip
     for i in range(len(examples)):
         raw = examples[i]

@@ -160,7 +160,7 @@ def _source(task, state, start: int):
         enlarging=task.preprocessing.interpolation,
         maps=(config.data.map,) if config.data.map else (),
         rows=task.rows,
-        ratings=tuple(config.model.regress),
+        ratings=task.ratings,
         **config.augment,
     )
     return task.model, batches

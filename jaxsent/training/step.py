@@ -31,7 +31,7 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing, distrib
     The batch holds `image` (B, S, S, 3) uint8, `label` and `polarity` (B,) int32, `mask` (B,) and,
     for a supervised network, the map (B, S, S) uint8 that `data.map` names, and each of the ratings
     of `model.regress`, (B,) float32, NaN where unknown. For a network of `stored.above` it has the
-    backbone's outputs in place of the image.
+    backbone's outputs in place of the image; with `loss.distribution_over` "votes" it has those.
     The metrics are scalars: means over the batch. With `train.accumulate` = A the batch is cut into
     A parts, each a forward and backward pass with its own batch-norm statistics, and the gradients
     are averaged.
@@ -56,7 +56,8 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing, distrib
         true_map = batch.get(config.data.map)
         terms = joint_loss(
             out, truth, detect_truth, class_polarity, true_map, distributions,
-            jnp.stack([batch[name] for name in rated], -1) if rated else None, **weights,
+            jnp.stack([batch[name] for name in rated], -1) if rated else None,
+            batch.get("votes"), **weights,
         )  # fmt: skip
         if "class_logits" in out:
             terms["accuracy"] = (out["class_logits"].argmax(-1) == truth).astype(jnp.float32)

@@ -125,3 +125,20 @@ def test_ratings_that_cannot_be_learnt(rating, prepared, tmp_path):
     rating.data.class_target, rating.model.num_classes = "label", None
     with pytest.raises(UserError, match=r"emoji_scenes/tiny has no valence, arousal; it has"):
         loop.train(rating, tmp_path / "none")
+
+
+def test_a_network_learns_the_votes_of_raters(rating, prepared, tmp_path):
+    """Where half of the raters disagree it does not learn to be sure."""
+    rating.model.regress = ()
+    rating.loss.distribution_weight, rating.loss.distribution_over = 1.0, "votes"
+    results = tiny.learnt(rating, tmp_path / "run", 60)
+    assert results["accuracy_interval"][0] > 0.5
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert "distribution_loss" in json.loads(lines[-1])
+    rating.data.class_target, rating.model.num_classes = "label", None
+    with pytest.raises(UserError, match="distribution_over=votes needs data.class_target=polarity"):
+        experiment.make(rating)
+    rating.data.name, rating.data.dir, rating.data.source = "emoji_scenes/tiny", str(prepared), ""
+    rating.data.class_target = "polarity"
+    with pytest.raises(UserError, match=r"emoji_scenes/tiny has no votes; it has"):
+        loop.train(rating, tmp_path / "none")

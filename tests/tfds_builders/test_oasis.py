@@ -57,8 +57,24 @@ def test_polarity_thresholds_are_inclusive():
 def test_rows_are_read(folder):
     ratings = read_ratings(folder / "OASIS.csv")
     assert len(ratings) == 60
-    assert ratings[0] == Rating("CatA 1", "CatA", "Object", 2.0, 2.5)
+    assert ratings[0] == Rating("CatA 1", "CatA", "Object", 2.0, 2.5, 1.0, 1.0)
     assert {r.name for r in ratings if r.theme == "SunC"} == {"SunC 1", "SunC 2", "SunC 3"}
+
+
+@pytest.mark.parametrize(("mean", "sd"), [(2.0, 1.0), (4.0, 0.5), (5.2, 1.3), (6.9, 0.2)])
+def test_votes_against_raters_drawn_one_by_one(mean, sd):
+    drawn = np.random.default_rng(0).normal(mean, sd, 1_000_000)
+    positive, negative = (drawn >= 4.5).sum(), (drawn <= 3.5).sum()
+    rating = Rating("a 1", "a", "Object", mean, 2.0, sd)
+    np.testing.assert_allclose(rating.votes, positive / (positive + negative), atol=3e-3)
+
+
+@pytest.mark.parametrize("deviation", ["", "unknown", "0"])
+def test_without_deviations_there_are_no_votes(folder, deviation):
+    text = (folder / "OASIS.csv").read_text()
+    (folder / "OASIS.csv").write_text(text.replace(",2.0,1,", f",2.0,{deviation},"))
+    assert np.isnan(Rating("a 1", "a", "Object", 2.0, 2.0).votes)
+    assert len(read_ratings(folder / "OASIS.csv")) == 60
 
 
 def test_a_part_of_the_set_keeps_the_folds(folder):
@@ -80,6 +96,8 @@ def test_prepared_folds(folder, tmp_path, caplog):
         assert not themes[0] & themes[1]
         for e in parts["train"] + parts["test"]:
             assert e["label"] == e["polarity"] == (e["valence"] > 4)
+            assert (e["votes"] > 0.9) == (e["valence"] > 4)
+            assert e["valence_sd"] == 1
         assert {e["label"] for e in parts["neutral"]} == {-1}
         tested += [e["file"].decode() for e in parts["test"]]
     assert len(tested) == len(set(tested)) == 40

@@ -42,6 +42,9 @@ def test_balanced_and_split(folder, tmp_path, name, images):
         assert Counter(labels.values()) == {"positive": each, "negative": each}
         for file, label in labels.items():
             assert (int(file.split("/10")[1][:3]) < 60) == (label == "positive")
+    for example in trees.stored(builder, "train"):
+        counts = VOTES[builder.info.features["label"].names[example["label"]]]
+        assert example["votes"] == pytest.approx(counts[0] / (counts[0] + counts[1]))
     told = survey.load(builder.data_dir)
     assert (told.found, told.expected) == (100, images)
     assert told.left_out == {"neutral or undecided": 10, "to balance the classes": 20}
@@ -74,7 +77,7 @@ def test_delimiters_and_line_ends(tmp_path, delimiter, end):
     rows = [["id", "neg", "pos"], ["a b", "0", "3"], ["é", "2", "1"], ["c", "1", "1"]]
     text = end.join(delimiter.join(row) for row in rows)
     (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
-    expected = [("a b", "positive"), ("é", "negative"), ("c", "")]
+    expected = [("a b", "positive", 1.0), ("é", "negative", 1 / 3), ("c", "", 0.5)]
     assert read_votes(tmp_path / "t.csv", Config(name="x")) == expected
 
 
@@ -84,9 +87,12 @@ def test_columns_by_name(tmp_path):
     with pytest.raises(UserError, match=r"column of image, .* found Pic, Happy, Sad, Neither"):
         read_votes(tmp_path / "t.csv", Config(name="x"))
     config = Config(name="x", image="Pic", positive="happy", negative="Sad")
-    assert read_votes(tmp_path / "t.csv", config) == [("a", "positive"), ("b", "positive")]
+    assert [v[:2] for v in read_votes(tmp_path / "t.csv", config)] == [
+        ("a", "positive"), ("b", "positive"),
+    ]  # fmt: skip
     config.neutral = "Neither"
-    assert read_votes(tmp_path / "t.csv", config) == [("a", "positive"), ("b", "")]
+    votes = read_votes(tmp_path / "t.csv", config)
+    assert votes == [("a", "positive", 1.0), ("b", "", 1.0)]
     config.neutral = "Nothing"
     with pytest.raises(UserError, match="column of neutral, called Nothing"):
         read_votes(tmp_path / "t.csv", config)

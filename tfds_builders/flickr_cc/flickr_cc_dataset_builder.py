@@ -28,5 +28,8 @@ class Builder(VotesBuilder):
         licence="The tables from their authors; the photographs from theirs.",
     )
     MANUAL_DOWNLOAD_INSTRUCTIONS = CARD.instructions
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES: ClassVar = {"1.0.0": "The workers' majority, balanced, 90/10."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES: ClassVar = {
+        "1.0.0": "The workers' majority, balanced, 90/10.",
+        "1.1.0": "The workers' votes.",
+    }

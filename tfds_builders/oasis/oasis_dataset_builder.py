@@ -38,8 +38,11 @@ class Builder(FolderBuilder):
         licence="Free for research use (Kurdi, Lozano and Banaji, 2017).",
     )
     MANUAL_DOWNLOAD_INSTRUCTIONS = CARD.instructions
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES: ClassVar = {"1.0.0": "Polarity from mean valence, folds by theme."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES: ClassVar = {
+        "1.0.0": "Polarity from mean valence, folds by theme.",
+        "1.1.0": "Deviations over raters, and their votes.",
+    }
     BUILDER_CONFIGS: ClassVar = [
         Config(name=f"fold{k}", description=f"Fold {k} of {FOLDS} is test.", fold=k)
         for k in range(1, FOLDS + 1)
@@ -49,6 +52,9 @@ class Builder(FolderBuilder):
         "category": tfds.features.Text(),
         "valence": np.float32,
         "arousal": np.float32,
+        "valence_sd": np.float32,
+        "arousal_sd": np.float32,
+        "votes": np.float32,
         "fold": np.int32,
     }
 

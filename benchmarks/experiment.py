@@ -596,8 +596,8 @@ ONE, TWO, EIGHT_MAPS = maps_per_class(WSIDNET_UNCLIPPED, (1, 2, 8), 1)
 SLOW = (
     WSIDNET, WSIDNET_UNCLIPPED, *detect_weights(WSIDNET, (1,), 1),
     *detect_weights(WSIDNET_UNCLIPPED, (0.1,), 1), EDGES_NONE, FLATTEN, MEAN, ONE, EIGHT_MAPS,
-    *detect_weights(WSIDNET_UNCLIPPED, (0,), 1), EDGES_SAME, IDENTITY, TWO,
-    *detect_weights(WSIDNET_UNCLIPPED, (0.5, 0.01), 1),
+    EDGES_SAME, IDENTITY, *detect_weights(WSIDNET_UNCLIPPED, (0.5, 0), 1), TWO,
+    *detect_weights(WSIDNET_UNCLIPPED, (0.01,), 1),
 )  # fmt: skip
 LARGER = (
     PLAIN, CAM, WSCNET_UNCLIPPED, WSIDNET_UNCLIPPED, WILDCAT, SPN, MIL, WSCNET,
@@ -630,10 +630,9 @@ def main():
     scenes = partial(emoji_scenes, options.out)
     phases = [
         small(FAST), small(SLOW[:2]), large(LARGER[:2]),
-        small((PLAIN_UNCLIPPED, WSCNET_UNCLIPPED)), scenes(SCENE_NETWORKS[:6]),
-        scenes(SCENE_GRAPHS[:1]), small(SLOW[:9]), small((WSCNET_SOFTMAX,)), large(LARGER[2:4]),
-        small(SLOW), scenes(SCENE_NETWORKS), scenes(SCENE_GRAPHS),
-        large(LARGER),
+        small((PLAIN_UNCLIPPED, WSCNET_UNCLIPPED, WSCNET_SOFTMAX)), scenes(SCENE_NETWORKS[:6]),
+        scenes(SCENE_GRAPHS[:1]), small(SLOW), large(LARGER[3:4]), scenes(SCENE_NETWORKS),
+        large(LARGER), scenes(SCENE_GRAPHS),
     ]  # fmt: skip
     held = {}
 

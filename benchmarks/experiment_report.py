@@ -20,6 +20,7 @@ import numpy as np
 RESAMPLES = 2000
 PLAIN = "plain backbone"
 LOGISTIC = "logistic regression"  # whose decision value is the logit of a probability
+NO_BACKBONE = ("colours", "principles")
 LITE = {"efficientnet_lite0": "Lite0", "efficientnet_lite2": "Lite2"}
 
 
@@ -125,6 +126,8 @@ def oasis_rows(tests, columns, backbone: str) -> dict[str, Row]:
         seeds = [s for s in range(9) if all((s, k) in lines for k in folds)]
         if name != "oasis" or trunk != backbone or not seeds:
             continue
+        if variant.startswith(NO_BACKBONE) and backbone != next(iter(LITE)):
+            continue
         decision = "decision" in lines[seeds[0], folds[0]]
         positive = {}
         for branch in ("decision",) if decision else ("class", "detect"):
@@ -218,7 +221,7 @@ def detection_table(rows: dict[str, Row], y, weights) -> str:
 def backbone_table(small: dict[str, Row], large: dict[str, Row], y, weights) -> str:
     """Lite2 less Lite0, row by row."""
     body = []
-    for variant in [v for v in small if v in large and not v.startswith(("colours", "principles"))]:
+    for variant in [v for v in small if v in large]:
         cells = [variant]
         for measure in (accuracy, auc):
             one, two = (

@@ -180,3 +180,17 @@ def test_the_page_has_every_table_that_is_made(tmp_path):
         assert f"<!-- table: {name} -->" in page
     for plot in ("accuracy", "detection", "maps"):
         assert f"experiments_{plot}.svg" in page
+
+
+def test_a_run_that_diverged_is_no_row_and_is_not_chosen(tmp_path):
+    broken = {"class": np.full((2, 2), np.nan)}
+    data = experiment.Photographs({}, {}, {"fold": np.array([1, 2, 2])}, None)
+    key = {"kind": "test", "set": "oasis", "backbone": "b", "variant": "v", "fold": 2, "seed": 0}
+    value = experiment._test(lambda *_: broken, data, key, (0.1, 0.0))
+    assert value == {"diverged": True}
+    assert experiment.log_loss(broken["class"], np.array([0, 1])) == float("inf")
+    results = experiment.Results(tmp_path / "results.jsonl")
+    results.add(key, value)
+    results.add(key | {"seed": 1}, {"class": [[0.5, 0.5]] * 2})
+    tests, _ = experiment_report.read(tmp_path)
+    assert list(tests["oasis", "b", "v"]) == [(1, 2)]

@@ -38,7 +38,7 @@ def run(options) -> int:
     from jaxsent.commands.tables import chosen
     from jaxsent.paper.fill import fill
     from jaxsent.paper.formats import text
-    from jaxsent.paper.reproduce import Sources, command, plan, reproduce
+    from jaxsent.paper.reproduce import Sources, check_names, command, plan, reproduce
 
     table = chosen(options.table)
     sources = Sources(
@@ -46,6 +46,7 @@ def run(options) -> int:
         tuple(options.config), _pairs("--features", options.features),
         _pairs("--maps", options.maps),
     )  # fmt: skip
+    check_names(table, sources)
     if options.dry_run:
         for step in plan(table, sources):
             print(shlex.join(command(step, sources)))

@@ -44,6 +44,21 @@ class Step(NamedTuple):
     mode: str
 
 
+def check_names(table: Table, sources: Sources) -> None:
+    """Raises UserError for a set or weights that no run of the table asks for, as a typo is."""
+    runs = {run for cell in table.cells for run in cell.runs}
+    while more := {run.needs for run in runs if run.needs} - runs:
+        runs |= more
+    asked = {
+        "--source": (sources.data, {name for run in runs for name in (run.data, run.tested_on)}),
+        "--weights": (sources.weights, {run.weights for run in runs}),
+    }
+    for flag, (named, known) in asked.items():
+        if wrong := sorted(named.keys() - known):
+            expected = ", ".join(sorted(known - {""})) or "none"
+            raise UserError(f"{flag} {wrong[0]}=…: {table.name} asks for {expected}.")
+
+
 def missing(table: Table, runs: Path) -> list[Step]:
     """What the table lacks, each run after the one that it starts from."""
     steps: dict[Step, None] = {}

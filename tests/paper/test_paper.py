@@ -467,6 +467,15 @@ def test_the_commands(tmp_path, monkeypatch, capsys):
     assert "There is no table 'wsidnet7'; there are wsidnet1" in err
     status, _, err = call(monkeypatch, capsys, "reproduce", "--table", "oasis", "--source", "x")
     assert "expected NAME=FILE" in err
+    for flag, expected in (
+        ("--source", "asks for emotionroi, fi, flickr, "),
+        ("--weights", "vgg16"),
+    ):
+        arguments = ("--table", "wsidnet2", "--dry-run", flag, "fii=FOLDER")
+        status, out, err = call(monkeypatch, capsys, "reproduce", *arguments)
+        assert (status, out) == (2, "")
+        assert f"{flag} fii=…: wsidnet2" in err
+        assert expected in err
 
 
 # Comparing ------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxsent.errors import UserError
+from jaxsent.run import digests
 from jaxsent.run.card import KEY, read_metadata
 
 OPSET = 21
@@ -41,9 +42,10 @@ def write(path: Path, variables: dict, metadata: dict) -> None:
     step = step_of(metadata | {"model": metadata["model"] | {"dtype": "float32"}})
     size = metadata["data"]["image_size"]
     model = _converted(lambda images: step(variables, images), size)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = KEY, json.dumps(metadata)
-    data = model.SerializeToString()
+    for key, value in ((KEY, json.dumps(metadata)), (digests.SEAL, digests.UNSEALED)):
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+    data = digests.sealed(model.SerializeToString())
     images = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), np.uint8)
     expected = jax.device_get(jax.jit(step)(variables, images))
     errors = disagreement(_runner(_session(data, path))(images), expected)
@@ -63,10 +65,13 @@ def read(path: Path) -> tuple[dict, Callable[[np.ndarray], dict], dict]:
       UserError: it is not there, damaged or no file of ours, or onnxruntime is not installed.
     """
     try:
-        session = _session(path.read_bytes(), path)  # bytes: a path could point at further files
+        data = path.read_bytes()  # a path given to onnxruntime could point at further files
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
-    metadata = read_metadata(session.get_modelmeta().custom_metadata_map.get(KEY), path)
+    session = _session(data, path)
+    properties = session.get_modelmeta().custom_metadata_map
+    digests.check_seal(data, properties.get(digests.SEAL), path)
+    metadata = read_metadata(properties.get(KEY), path)
     inputs = [(i.name, i.type, len(i.shape)) for i in session.get_inputs()]
     if inputs != [("image", "tensor(uint8)", 4)]:
         raise UserError(f"{path}: expected one input `image` of uint8, found {inputs}.")

@@ -12,6 +12,7 @@ from safetensors.numpy import save
 
 from jaxsent import pretrained
 from jaxsent.pretrained import torch_writer
+from jaxsent.run import digests
 from jaxsent.run.card import KEY
 from jaxsent.run.folder import network
 
@@ -28,8 +29,7 @@ def write_torch(path: Path, variables: dict, metadata: dict) -> None:
 
 def write_safetensors(path: Path, variables: dict, metadata: dict) -> None:
     """Writes the same arrays, with `metadata` in the header. Raises OSError."""
-    header = {"format": "pt", KEY: json.dumps(metadata)}
-    path.write_bytes(save(_state_dict(variables, metadata), metadata=header))
+    _write(path, _state_dict(variables, metadata), metadata)
 
 
 def write_head(path: Path, variables: dict, metadata: dict) -> None:
@@ -37,8 +37,12 @@ def write_head(path: Path, variables: dict, metadata: dict) -> None:
     safetensors: `jaxsent.load` takes the backbone from there. Raises OSError."""
     state = _state_dict(variables, metadata)
     head = {key: array for key, array in state.items() if not key.startswith("backbone.")}
-    header = {"format": "pt", KEY: json.dumps(metadata)}
-    path.write_bytes(save(head, metadata=header))
+    _write(path, head, metadata)
+
+
+def _write(path: Path, state: Mapping, metadata: dict) -> None:
+    header = {"format": "pt", KEY: json.dumps(metadata), digests.SEAL: digests.UNSEALED}
+    path.write_bytes(digests.sealed(save(state, metadata=header)))
 
 
 def _state_dict(variables: dict, metadata: dict) -> Mapping:

@@ -16,6 +16,7 @@ import numpy as np
 
 from jaxsent.errors import UserError
 from jaxsent.run.card import KEY, Card, card_of, read_metadata
+from jaxsent.run.digests import SEAL, check_seal
 from jaxsent.startup import keep_programs
 
 CHOICES = ("auto", "jax", "onnx")
@@ -183,6 +184,7 @@ def opened(path: Path) -> tuple[dict, Any, dict]:
             header = file.metadata() or {}
     except SafetensorError as error:
         raise UserError(f"{path}: damaged, or no safetensors file ({error}).") from None
+    check_seal(path.read_bytes(), header.get(SEAL), path)
     metadata = read_metadata(header.get(KEY), path)
     card = card_of(metadata, path)
     model = network(ConfigDict(metadata["model"]))

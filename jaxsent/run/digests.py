@@ -1,11 +1,17 @@
-"""Whether the files of a folder are still what was written: their SHA-256 beside them."""
+"""Whether files are still what was written: their SHA-256 beside them, or in them as a seal."""
 
 import hashlib
 import json
 import os
 from pathlib import Path
 
+from jaxsent.errors import UserError
+
 FILE = "digests.json"
+SEAL = "jaxsent_seal"
+"""Where the metadata of an exported file has its seal."""
+UNSEALED = "unsealed" + 56 * "0"
+"""What stands there while the digest of the whole is computed, as long as that is."""
 
 
 def write(folder: Path) -> None:
@@ -38,6 +44,21 @@ def damaged(folder: Path) -> str | None:
         except OSError:
             return name
     return None
+
+
+def sealed(data: bytes) -> bytes:
+    """A file with UNSEALED in it -> with the digest of all of it there instead."""
+    seal = hashlib.sha256(data).hexdigest()
+    return data.replace(UNSEALED.encode(), seal.encode(), 1)
+
+
+def check_seal(data: bytes, seal: str | None, path: Path) -> None:
+    """Raises UserError where a sealed file is not as it was written; others have no seal (None)."""
+    if seal is None:
+        return
+    unsealed = data.replace(seal.encode(), UNSEALED.encode(), 1)
+    if hashlib.sha256(unsealed).hexdigest() != seal:
+        raise UserError(f"{path}: damaged, it is not as it was written; export or fetch it again.")
 
 
 def digest(path: Path) -> str:

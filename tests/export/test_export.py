@@ -42,6 +42,7 @@ def run(tiny_config, tmp_path):
     return make
 
 
+@pytest.mark.slow
 def test_a_plain_backbone_takes_torchvisions_names(run, tiny_config):
     folder = run("classifier", holistic="pool")
     path = export(folder, "torch")

@@ -41,7 +41,9 @@ def test_every_network_stands_on_every_backbone(name, backbone):
         assert set(out) <= {"map_logits", "sentiment_map"}
 
 
-@pytest.mark.parametrize("name", [*LABELS, *MAPS])
+@pytest.mark.parametrize(
+    "name", [LABELS[0], *(pytest.param(n, marks=pytest.mark.slow) for n in (*LABELS, *MAPS)[1:])]
+)
 def test_a_frozen_backbone_is_read_alike(name):
     model, variables = heads.made(name, "efficientnet_lite0")
     frozen = heads.applied(model.clone(freeze="backbone"), variables)

@@ -135,8 +135,8 @@ def test_grad_cam_by_directional_derivatives(name, tap):
 
 @pytest.mark.parametrize(
     ("name", "backbone", "tap"),
-    [("wsidnet", "alexnet", "conv3"), ("spn", "resnet18", "stem"),
-     ("wildcat", "efficientnet_lite0", "stage3"), ("cam", "vgg16", None)],
+    [("wsidnet", "alexnet", "conv3"), ("spn", "resnet18", "stem"), ("cam", "vgg16", None),
+     pytest.param("wildcat", "efficientnet_lite0", "stage3", marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_grad_cam_of_every_network_at_every_depth(name, backbone, tap):
     model, variables = heads.made(name, backbone, num_classes=8)

@@ -80,7 +80,11 @@ def test_a_tap_is_an_option():
     assert out["sentiment_map"].shape == (2, 8, 8)
 
 
-@pytest.mark.parametrize("backbone", ["vgg16", "resnet18", "efficientnet_lite0"])
+@pytest.mark.parametrize(
+    "backbone",
+    ["resnet18", pytest.param("vgg16", marks=pytest.mark.slow),
+     pytest.param("efficientnet_lite0", marks=pytest.mark.slow)],
+)  # fmt: skip
 def test_bfloat16_computes_low_and_keeps_float32(backbone):
     # Flax's BatchNorm itself promotes bfloat16 implicitly, so strictness is off for the others.
     strict = "strict" if backbone == "vgg16" else "standard"

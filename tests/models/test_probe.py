@@ -50,6 +50,7 @@ def test_taps_that_do_not_fit(taps, message):
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_to_torch_and_back_with_everything():
     model, variables = made(taps=TAPS, strangers=True, regress=("valence",))
     out = heads.applied(model, variables)

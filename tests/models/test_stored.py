@@ -17,7 +17,10 @@ NETWORKS = {name: {} for name in sorted(set(models.NETWORKS) - set(models.SUPERV
 CASES = [*NETWORKS.items(), ("cam", {}), ("wsidnet", {"tap": "layer4", "regress": ("valence",)})]
 
 
-@pytest.mark.parametrize(("name", "options"), CASES)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [*CASES[-3:], *(pytest.param(*case, marks=pytest.mark.slow) for case in CASES[:-3])],
+)
 def test_every_network_answers_alike(name, options):
     model, variables = heads.made(name, freeze="backbone", **options)
     outputs = jax.jit(stored.outputs, static_argnums=0)(model, variables, heads.IMAGES)

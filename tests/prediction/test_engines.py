@@ -23,10 +23,10 @@ FAST = [
     ("wsidnet", "tiny", {"readout": "flatten", "head": "mlp", "map_weights": "softmax"}),
     ("wsidnet", "tiny", {"readout": "max", "pooling": "avg", "map_mean": True}),
     ("wscnet", "tiny", {"dtype": "bfloat16"}),
-    ("wscnet", "resnet18", {}),
     ("classifier", "tiny", {"holistic": "pool"}),
 ]
 SLOW = [
+    ("wscnet", "resnet18", {}),
     ("wsidnet", "efficientnet_lite0", {}),
     ("wsidnet", "vgg16", {}),
     ("wscnet", "vgg16", {"coupling": "local"}),

@@ -8,10 +8,13 @@ import zipfile
 import jax
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from jaxsent.errors import UserError
 from jaxsent.export import onnx_file, stablehlo_file, weights_file
 from jaxsent.prediction import engines
+from jaxsent.prediction.predictor import SHIPPED
+from jaxsent.run import digests
 from jaxsent.run.card import card_of
 from tests.prediction.networks import described, random_variables
 
@@ -150,3 +153,35 @@ def test_an_export_that_onnxruntime_computes_otherwise_is_not_written(
     with pytest.raises(UserError, match=r"No \.onnx is written: onnxruntime's .* would differ"):
         onnx_file.write(tmp_path / "model.onnx", random_variables(metadata), metadata)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", ["jaxexport", "onnx", "safetensors"])
+def test_no_wrong_bit_is_answered_with(suffix, exported):
+    """Whichever it is, the file is refused, or the bit is none that an answer hangs on."""
+    path = exported / f"model.{suffix}"
+    whole = path.read_bytes()
+    images = np.random.default_rng(1).integers(0, 256, (1, 64, 64, 3), np.uint8)
+    expected = engines.start(path).network(images)["class_probabilities"]
+    rng, refused = np.random.default_rng(0), 0
+    for at in rng.integers(0, len(whole), 20):
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        try:
+            answered = engines.start(path).network(images)["class_probabilities"]
+        except UserError:
+            refused += 1
+            continue
+        np.testing.assert_array_equal(answered, expected)
+    assert refused >= 15
+
+
+def test_the_model_that_ships_is_sealed():
+    path = SHIPPED
+    data = bytearray(path.read_bytes())
+    with safe_open(path, "np") as file:
+        seal = file.metadata()[digests.SEAL]
+    digests.check_seal(bytes(data), seal, path)
+    data[-5] ^= 1
+    with pytest.raises(UserError, match="damaged, it is not as it was written"):
+        digests.check_seal(bytes(data), seal, path)

@@ -44,7 +44,7 @@ def test_photographs_without_a_model(shipped, oasis_folder, monkeypatch, capsys,
 
     sheet = tmp_path / "sheet.html"
     status, out, err = call(monkeypatch, capsys, "predict", *photos, "--sheet", sheet)
-    assert (status, err) == (0, "")
+    assert (status, err) == (0, f"written: {sheet}\n")
     assert [line.split()[0] for line in out.splitlines()[1:4]] == [p.label for p in predictions]
     for text in (out, sheet.read_text()):
         assert "Trained on photographs of OASIS" in text

@@ -37,10 +37,10 @@ CASES = {
     ),
     "classifier_efficientnet_lite0": Case("classifier", "efficientnet_lite0", slow=True),
     "cam_alexnet": Case("cam", "alexnet", size=96),
-    "wildcat_resnet18": Case("wildcat", "resnet18", size=96),
-    "spn_vgg16": Case("spn", "vgg16"),
-    "fcnel_vgg16": Case("fcnel", "vgg16", rate=0.1),
-    "casnet_vgg16": Case("casnet", "vgg16"),
+    "wildcat_resnet18": Case("wildcat", "resnet18", size=96, slow=True),
+    "spn_vgg16": Case("spn", "vgg16", slow=True),
+    "fcnel_vgg16": Case("fcnel", "vgg16", rate=0.1, slow=True),
+    "casnet_vgg16": Case("casnet", "vgg16", slow=True),
     "wscnet_resnet101": Case("wscnet", "resnet101", **DEEP),
     "wscnet_efficientnet_lite0": Case(
         "wscnet", "efficientnet_lite0", rate=0.2, moved=3e-2, slow=True

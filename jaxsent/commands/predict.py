@@ -76,6 +76,7 @@ def run(options) -> int:
     form = _json if options.json else _csv if options.csv else _table
     printed = form(card) if options.sort or not options.out else None
     kept, failed = [], 0
+    folders = names_of(photos) if options.maps else {}  # of all: a call that goes on names alike
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(answers.Answers(options.out, columns)) if options.out else None
         if out and out.files:
@@ -84,7 +85,6 @@ def run(options) -> int:
             print(
                 f"{options.out}: {there - len(photos):,} of {there:,} are in it.", file=sys.stderr
             )
-        folders = names_of(photos) if options.maps else {}
         sheet = None
         if options.sheet:
             from jaxsent.report.contact_sheet import ContactSheet

@@ -337,6 +337,12 @@ def test_maps_of_photographs_that_differ_in_their_suffix_alone(run, photos, tmp_
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", [
         "jaxsent", "predict", str(run), "a.jpg", "a.png", "b.jpg", "--maps", "maps",
+        "--out", "answers.jsonl",
     ])  # fmt: skip
     assert commands.main() == 0
     assert sorted(p.name for p in (tmp_path / "maps").iterdir()) == ["a.jpg", "a.png", "b"]
+    first = (tmp_path / "answers.jsonl").read_text().splitlines(keepends=True)[0]
+    (tmp_path / "answers.jsonl").write_text(first)
+    (tmp_path / "maps").rename(tmp_path / "before")
+    assert commands.main() == 0
+    assert sorted(p.name for p in (tmp_path / "maps").iterdir()) == ["a.png", "b"]

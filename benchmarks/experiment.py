@@ -44,6 +44,8 @@ from jaxsent.training import crops, optim
 from jaxsent.training.step import train_step
 
 CROPS = 8
+SEEDS = 5
+"""Initial weights and orders of the photographs that each network is trained with."""
 SIZES = {"efficientnet_lite0": 224, "efficientnet_lite2": 260}
 GRID = ((0.001, 5e-2), (0.003, 5e-2), (0.01, 5e-2), (0.03, 5e-2), (0.01, 5e-3))
 """Learning rates and weight decays that are tried."""
@@ -58,13 +60,11 @@ class Variant:
       name: of the row.
       kind: what shares the choice of settings, the name of a variant that is tried with all.
       values: {key of the config: value} beside the set's own.
-      seeds: how many initial weights and orders of the photographs.
     """
 
     name: str
     kind: str
     values: dict = dataclasses.field(default_factory=dict)
-    seeds: int = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -372,7 +372,7 @@ def _plan(study: Study) -> Iterator[tuple[Variant, dict]]:
         if variant.kind == variant.name:
             for pair, setting in itertools.product(study.pairs, study.grid):
                 yield variant, {"kind": "inner", **key, "pair": pair, "setting": setting}
-        for fold, seed in itertools.product(study.folds, range(variant.seeds)):
+        for fold, seed in itertools.product(study.folds, range(SEEDS)):
             yield variant, {"kind": "test", **key, "fold": fold, "seed": seed}
 
 
@@ -525,29 +525,29 @@ EPOCHS = 6.0
 SCENES = 800
 
 
-def variant(base: Variant, name: str, seeds: int, **values) -> Variant:
+def variant(base: Variant, name: str, **values) -> Variant:
     """A variant of a network by some keys of the config, with __ for the dot."""
     own = {key.replace("__", "."): value for key, value in values.items()}
-    return Variant(f"{base.name}, {name}", base.kind, base.values | own, seeds)
+    return Variant(f"{base.name}, {name}", base.kind, base.values | own)
 
 
-def network(name: str, seeds: int = 3, kind: str = "", **values) -> Variant:
+def network(name: str, kind: str = "", **values) -> Variant:
     """A network that settings are chosen for, or with `kind` one that takes another's."""
     own = {key.replace("__", "."): value for key, value in values.items()}
-    return Variant(name, kind or name, own, seeds)
+    return Variant(name, kind or name, own)
 
 
-PLAIN = network("plain backbone", 5, model__name="classifier", loss__detect_weight=0.0)
+PLAIN = network("plain backbone", model__name="classifier", loss__detect_weight=0.0)
 PLAIN_UNCLIPPED = dataclasses.replace(
     PLAIN, name="plain backbone unclipped", kind="plain backbone unclipped",
     values=PLAIN.values | {"optim.clip": 0.0},
 )  # fmt: skip
-RATED = variant(PLAIN, "and valence", 5, model__regress=("valence",))
+RATED = variant(PLAIN, "and valence", model__regress=("valence",))
 CAM, MIL, WILDCAT, SPN = (
     network(name, model__name=name.lower(), loss__detect_weight=0.0)
     for name in ("CAM", "MIL", "WILDCAT", "SPN")
 )
-BAGS = tuple(variant(MIL, f"{bag} bag", 2, model__bag=bag) for bag in ("lse", "noisy_or"))
+BAGS = tuple(variant(MIL, f"{bag} bag", model__bag=bag) for bag in ("lse", "noisy_or"))
 BY_POLARITY = {
     "model__name": "wscnet", "model__detect_classes": 2, "loss__detect": "cross_entropy",
     "loss__detect_weight": 1.0,
@@ -556,65 +556,63 @@ UNCLIPPED = {"optim__clip": 0.0}
 WSCNET = network("WSCNet", **BY_POLARITY)
 WSCNET_UNCLIPPED = network("WSCNet unclipped", **UNCLIPPED, **BY_POLARITY)
 WSCNET_SOFTMAX = network(
-    "WSCNet unclipped, softmax", 2, "WSCNet unclipped, softmax", **UNCLIPPED, **BY_POLARITY,
+    "WSCNet unclipped, softmax", **UNCLIPPED, **BY_POLARITY,
     model__map_weights="softmax",
 )  # fmt: skip
 COUPLINGS = tuple(
-    variant(WSCNET, f"coupling {value}", 2, model__coupling=value) for value in ("local", "none")
+    variant(WSCNET, f"coupling {value}", model__coupling=value) for value in ("local", "none")
 )
-EIGHT = variant(
-    WSCNET, "8 classes by polarity", 2, model__detect_classes=8, loss__detect="polarity"
-)
-WSIDNET = network("WSIDNet", 2, kind=PLAIN.name)
+EIGHT = variant(WSCNET, "8 classes by polarity", model__detect_classes=8, loss__detect="polarity")
+WSIDNET = network("WSIDNet", kind=PLAIN.name)
 WSIDNET_UNCLIPPED = network(
-    "WSIDNet unclipped", 1, kind=PLAIN.name, loss__detect_weight=1.0, **UNCLIPPED
+    "WSIDNet unclipped", kind=PLAIN.name, loss__detect_weight=1.0, **UNCLIPPED
 )
 
 
-def maps_per_class(base: Variant, counts, seeds: int) -> tuple[Variant, ...]:
-    return tuple(variant(base, f"k = {k}", seeds, model__maps_per_class=k) for k in counts)
+def maps_per_class(base: Variant, counts) -> tuple[Variant, ...]:
+    return tuple(variant(base, f"k = {k}", model__maps_per_class=k) for k in counts)
 
 
-def detect_weights(base: Variant, weights, seeds: int) -> tuple[Variant, ...]:
-    return tuple(variant(base, f"λ = {w:g}", seeds, loss__detect_weight=float(w)) for w in weights)
+def detect_weights(base: Variant, weights) -> tuple[Variant, ...]:
+    return tuple(variant(base, f"λ = {w:g}", loss__detect_weight=float(w)) for w in weights)
 
 
 def graphs(base: Variant) -> tuple[Variant, ...]:
     return (
-        *(variant(base, f"edges {v}", 1, model__edges=v) for v in ("same", "none")),
-        variant(base, "self-loops identity", 1, model__self_loops="identity"),
-        *(variant(base, f"read-out {v}", 1, model__readout=v) for v in ("mean", "flatten")),
+        *(variant(base, f"edges {v}", model__edges=v) for v in ("same", "none")),
+        variant(base, "self-loops identity", model__self_loops="identity"),
+        *(variant(base, f"read-out {v}", model__readout=v) for v in ("mean", "flatten")),
     )
 
 
 FAST = (
     PLAIN, RATED, CAM, MIL, WILDCAT, SPN, WSCNET, *BAGS, *COUPLINGS, EIGHT,
-    *maps_per_class(WSCNET, (1, 2, 8), 2), *detect_weights(WSCNET, (0, 0.1, 0.5), 2),
+    *maps_per_class(WSCNET, (1, 2, 8)), *detect_weights(WSCNET, (0, 0.1, 0.5)),
 )  # fmt: skip
 EDGES_SAME, EDGES_NONE, IDENTITY, MEAN, FLATTEN = graphs(WSIDNET_UNCLIPPED)
-ONE, TWO, EIGHT_MAPS = maps_per_class(WSIDNET_UNCLIPPED, (1, 2, 8), 1)
+ONE, TWO, EIGHT_MAPS = maps_per_class(WSIDNET_UNCLIPPED, (1, 2, 8))
 SLOW = (
-    WSIDNET, WSIDNET_UNCLIPPED, *detect_weights(WSIDNET, (1,), 1),
-    *detect_weights(WSIDNET_UNCLIPPED, (0.1,), 1), EDGES_NONE, FLATTEN, MEAN, ONE, EIGHT_MAPS,
-    EDGES_SAME, IDENTITY, *detect_weights(WSIDNET_UNCLIPPED, (0.5, 0), 1), TWO,
-    *detect_weights(WSIDNET_UNCLIPPED, (0.01,), 1),
+    WSIDNET, WSIDNET_UNCLIPPED, *detect_weights(WSIDNET, (1,)),
+    *detect_weights(WSIDNET_UNCLIPPED, (0.1,)), EDGES_NONE, FLATTEN, MEAN, ONE, EIGHT_MAPS,
+    EDGES_SAME, IDENTITY, *detect_weights(WSIDNET_UNCLIPPED, (0.5, 0)), TWO,
+    *detect_weights(WSIDNET_UNCLIPPED, (0.01,)),
 )  # fmt: skip
 LARGER = (
     PLAIN, CAM, WSCNET_UNCLIPPED, WSIDNET_UNCLIPPED, WILDCAT, SPN, MIL, WSCNET,
 )  # fmt: skip
 BY_LABEL = {"model.detect_classes": 8, "loss.detect": "cross_entropy"}
 SCENE_WSCNET = dataclasses.replace(WSCNET, values=WSCNET.values | BY_LABEL)
-SCENE_WSIDNET = network("WSIDNet", 2)
+SCENE_WSIDNET = network("WSIDNet")
 SCENE_NETWORKS = (
     PLAIN, CAM, MIL, WILDCAT, SPN, SCENE_WSCNET,
-    variant(PLAIN, "label distributions", 3, loss__distribution_weight=0.8), *BAGS,
-    *maps_per_class(SCENE_WSCNET, (1, 2, 8), 2), *detect_weights(SCENE_WSCNET, (0, 0.1, 0.5), 2),
-    *(variant(SCENE_WSCNET, f"coupling {v}", 2, model__coupling=v) for v in ("local", "none")),
+    variant(PLAIN, "label distributions", loss__distribution_weight=0.8), *BAGS,
+    *maps_per_class(SCENE_WSCNET, (1, 2, 8)), *detect_weights(SCENE_WSCNET, (0, 0.1, 0.5)),
+    *(variant(SCENE_WSCNET, f"coupling {v}", model__coupling=v) for v in ("local", "none")),
 )  # fmt: skip
 SCENE_GRAPHS = (
     SCENE_WSIDNET,
-    *detect_weights(SCENE_WSIDNET, (0, 0.1), 1), *graphs(SCENE_WSIDNET),
-    *maps_per_class(SCENE_WSIDNET, (1, 8), 1),
+    *detect_weights(SCENE_WSIDNET, (0, 0.1, 0.5)), *graphs(SCENE_WSIDNET),
+    *maps_per_class(SCENE_WSIDNET, (1, 2, 8)),
 )  # fmt: skip
 
 

@@ -4,11 +4,11 @@
 
 Each backbone runs once over eight crops and the centre of every photograph (jaxsent/training/
 crops.py); what is above it is then trained with train_step, by the recipe of configs/*_oasis.py.
-On OASIS each of the five folds by theme is test once. Learning rate and weight decay of a kind of
-network are those of the lowest log loss on the four training folds, each left out in turn; a
-network trained without the folds j and k counts in the choices for both. Every result is a line of
-results.jsonl; called again it goes on with what is missing. Tables and plots of docs/experiments.md
-are by benchmarks/experiment_report.py.
+On OASIS each of the five folds by theme is test once. Learning rate, weight decay and epochs of a
+kind of network are those of the lowest log loss on the four training folds, each left out in turn;
+a network trained without the folds j and k counts in the choices for both. Every result is a line
+of results.jsonl; called again it goes on with what is missing. Tables and plots of
+docs/experiments.md are by benchmarks/experiment_report.py.
 """
 
 import argparse
@@ -44,11 +44,12 @@ from jaxsent.training import crops, optim
 from jaxsent.training.step import train_step
 
 CROPS = 8
-SEEDS = 5
-"""Initial weights and orders of the photographs that each network is trained with."""
 SIZES = {"efficientnet_lite0": 224, "efficientnet_lite2": 260}
-GRID = ((0.001, 5e-2), (0.003, 5e-2), (0.01, 5e-2), (0.03, 5e-2), (0.01, 5e-3))
-"""Learning rates and weight decays that are tried."""
+GRID = (
+    *((lr, 5e-2, 6.0) for lr in (0.001, 0.003, 0.01, 0.03)), (0.01, 5e-3, 6.0),
+    (0.01, 5e-2, 3.0), (0.03, 5e-2, 3.0), (0.003, 5e-2, 12.0), (0.01, 5e-2, 12.0),
+)  # fmt: skip
+"""Learning rates, weight decays and numbers of epochs that are tried."""
 TARGETS = {"label": np.int32, "polarity": np.int32, "valence": np.float32}
 
 
@@ -79,6 +80,7 @@ class Study:
       folds: those that are test, once each.
       pairs: (j, k) folds left out of the training that settings are chosen by.
       grid: settings that are tried.
+      seeds: initial weights and orders of the photographs that each network is tested with.
     """
 
     name: str
@@ -87,7 +89,8 @@ class Study:
     variants: tuple[Variant, ...]
     folds: tuple[int, ...]
     pairs: tuple[tuple[int, int], ...]
-    grid: tuple[tuple[float, float], ...] = GRID
+    grid: tuple[tuple[float, float, float], ...] = GRID
+    seeds: int = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +178,7 @@ def _views(task, variables, most) -> dict[str, np.ndarray]:
 # Networks -------------------------------------------------------------------------------------
 
 
-def trainer(study: Study, variant: Variant, steps: int, maps: bool):
+def trainer(study: Study, variant: Variant, epochs: float, steps: int, maps: bool):
     """Makes train(images, targets, seed, lr, weight_decay, rows, drawn, tested) -> outputs, jitted.
 
     `rows` and `drawn` (steps, B) are the photographs of each batch and which of their crops;
@@ -185,6 +188,7 @@ def trainer(study: Study, variant: Variant, steps: int, maps: bool):
     """
     config = study.config.copy_and_resolve_references()
     config.update_from_flattened_dict(variant.values)
+    config.train.epochs = epochs
     _complete(config)
     classes = emotions.MIKELS if config.model.detect_classes == 8 else emotions.POLARITY
     signs = jnp.asarray(emotions.polarity(classes))
@@ -192,7 +196,7 @@ def trainer(study: Study, variant: Variant, steps: int, maps: bool):
     spread = emotions.label_distributions(
         emotions.MIKELS, config.loss.distribution_sigma, config.loss.distribution_over
     )
-    per_epoch = steps / config.train.epochs
+    per_epoch = steps / epochs
     factor = optim.schedule(config.optim, per_epoch, steps)
 
     def train(images, targets, seed, lr, weight_decay, rows, drawn, tested):
@@ -258,31 +262,41 @@ def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:
 
 
 class Runs:
-    """Trains a variant with given settings, seed and folds left out, one program for all."""
+    """Trains a variant with given settings, seed and folds left out, a program for each number of
+    epochs."""
 
     def __init__(self, study: Study, variant: Variant, data: Photographs, arrays: dict):
-        self.study, self.data, self.arrays = study, data, arrays
+        self.study, self.variant, self.data, self.arrays = study, variant, data, arrays
         self.batch, fold = study.config.train.batch_size, data.columns["fold"]
         self.target = study.config.data.class_target
         views = [validated(study, pair) for pair in study.pairs] + [(k,) for k in study.folds]
         self.room = max(np.isin(fold, folds).sum() for folds in views)
         self.trained = len(next(iter(data.crops.values())))
-        share = 0.8 if len(study.folds) > 1 else 1.0
-        self.steps = round(study.config.train.epochs * self.trained * share / self.batch)
-        self.train = trainer(study, variant, self.steps, data.regions is not None)
+        self.programs = {}
+        self.share = 0.8 if len(study.folds) > 1 else 1.0
+
+    def program(self, epochs: float):
+        """The number of steps, and what trains for these."""
+        steps = round(epochs * self.trained * self.share / self.batch)
+        if steps not in self.programs:
+            maps = self.data.regions is not None
+            self.programs[steps] = trainer(self.study, self.variant, epochs, steps, maps)
+        return steps, self.programs[steps]
 
     def __call__(self, left_out, setting, seed, tested) -> dict[str, np.ndarray]:
         """Outputs for the photographs of the folds `tested`, of a network without `left_out`."""
+        *rates, epochs = setting
+        steps, train = self.program(epochs)
         fold = self.data.columns["fold"]
         known = np.flatnonzero(~np.isin(fold[: self.trained], left_out))
-        rows = order(known, self.steps, self.batch, seed)
+        rows = order(known, steps, self.batch, seed)
         drawn = np.random.default_rng((seed, 1)).integers(CROPS, size=rows.shape)
         drawn %= next(iter(self.data.crops.values())).shape[1]
         places = np.flatnonzero(np.isin(fold, tested))
         filled = np.resize(places, self.room)
         views = {name: values[filled] for name, values in self.data.views.items()}
-        out = self.train(
-            self.arrays["crops"], self.arrays["targets"], seed, *map(np.float32, setting),
+        out = train(
+            self.arrays["crops"], self.arrays["targets"], seed, *map(np.float32, rates),
             rows, drawn, views,
         )  # fmt: skip
         return {name: np.asarray(values)[: len(places)] for name, values in out.items()}
@@ -372,7 +386,7 @@ def _plan(study: Study) -> Iterator[tuple[Variant, dict]]:
         if variant.kind == variant.name:
             for pair, setting in itertools.product(study.pairs, study.grid):
                 yield variant, {"kind": "inner", **key, "pair": pair, "setting": setting}
-        for fold, seed in itertools.product(study.folds, range(SEEDS)):
+        for fold, seed in itertools.product(study.folds, range(study.seeds)):
             yield variant, {"kind": "test", **key, "fold": fold, "seed": seed}
 
 
@@ -394,7 +408,7 @@ def validated(study: Study, pair: tuple[int, int]) -> tuple[int, ...]:
     return tuple(j for j, k in (pair, pair[::-1]) if k in study.folds)
 
 
-def chosen(study: Study, results: Results, kind: str, fold: int) -> tuple[float, float]:
+def chosen(study: Study, results: Results, kind: str, fold: int) -> tuple[float, ...]:
     """Settings of the lowest log loss on the folds other than `fold`, by networks without it."""
     key = {"kind": "inner", "set": study.name, "backbone": study.backbone, "variant": kind}
 
@@ -504,7 +518,7 @@ def oasis(backbone: str, source: str, out: Path, variants: tuple[Variant, ...]) 
     c.eval.resize = round(SIZES[backbone] * 256 / 224)
     c.data.source, c.data.dir = source, str(out / "prepared")
     c.data.crops, c.eval.batch_size = CROPS, 16
-    c.train.epochs, c.optim.warmup = EPOCHS, 1.0
+    c.optim.warmup = 1.0
     c.optim.clip, c.loss.detect_weight = 1.0, 0.1  # of what the configs were before this
     folds = (1, 2, 3, 4, 5)
     pairs = tuple(itertools.combinations(folds, 2))
@@ -517,12 +531,8 @@ def emoji_scenes(out: Path, variants: tuple[Variant, ...]) -> Study:
     c.model.tap = "stage5"  # of all networks, so that all maps are 14 x 14
     c.data.dir = str(out / "prepared")
     c.data.crops, c.eval.batch_size = CROPS // 4, 16
-    grid = tuple(itertools.product((0.01, 0.05), (5e-4, 5e-3)))
+    grid = tuple(itertools.product((0.01, 0.05), (5e-4, 5e-3), (8.0, 16.0)))
     return Study("emoji_scenes", c.model.backbone, c, variants, (5,), ((4, 5),), grid)
-
-
-EPOCHS = 6.0
-SCENES = 800
 
 
 def variant(base: Variant, name: str, **values) -> Variant:
@@ -563,10 +573,8 @@ COUPLINGS = tuple(
     variant(WSCNET, f"coupling {value}", model__coupling=value) for value in ("local", "none")
 )
 EIGHT = variant(WSCNET, "8 classes by polarity", model__detect_classes=8, loss__detect="polarity")
-WSIDNET = network("WSIDNet", kind=PLAIN.name)
-WSIDNET_UNCLIPPED = network(
-    "WSIDNet unclipped", kind=PLAIN.name, loss__detect_weight=1.0, **UNCLIPPED
-)
+WSIDNET = network("WSIDNet")
+WSIDNET_UNCLIPPED = network("WSIDNet unclipped", loss__detect_weight=1.0, **UNCLIPPED)
 
 
 def maps_per_class(base: Variant, counts) -> tuple[Variant, ...]:
@@ -585,34 +593,22 @@ def graphs(base: Variant) -> tuple[Variant, ...]:
     )
 
 
-FAST = (
-    PLAIN, RATED, CAM, MIL, WILDCAT, SPN, WSCNET, *BAGS, *COUPLINGS, EIGHT,
+NETWORKS = (PLAIN, CAM, MIL, WILDCAT, SPN, WSCNET, WSCNET_UNCLIPPED, WSIDNET, WSIDNET_UNCLIPPED)
+SMALL = (
+    *NETWORKS, RATED, PLAIN_UNCLIPPED, WSCNET_SOFTMAX, *BAGS, *COUPLINGS, EIGHT,
     *maps_per_class(WSCNET, (1, 2, 8)), *detect_weights(WSCNET, (0, 0.1, 0.5)),
+    *detect_weights(WSIDNET, (1,)), *detect_weights(WSIDNET_UNCLIPPED, (0, 0.01, 0.1, 0.5)),
+    *graphs(WSIDNET_UNCLIPPED), *maps_per_class(WSIDNET_UNCLIPPED, (1, 2, 8)),
 )  # fmt: skip
-EDGES_SAME, EDGES_NONE, IDENTITY, MEAN, FLATTEN = graphs(WSIDNET_UNCLIPPED)
-ONE, TWO, EIGHT_MAPS = maps_per_class(WSIDNET_UNCLIPPED, (1, 2, 8))
-SLOW = (
-    WSIDNET, WSIDNET_UNCLIPPED, *detect_weights(WSIDNET, (1,)),
-    *detect_weights(WSIDNET_UNCLIPPED, (0.1,)), EDGES_NONE, FLATTEN, MEAN, ONE, EIGHT_MAPS,
-    EDGES_SAME, IDENTITY, *detect_weights(WSIDNET_UNCLIPPED, (0.5, 0)), TWO,
-    *detect_weights(WSIDNET_UNCLIPPED, (0.01,)),
-)  # fmt: skip
-LARGER = (
-    PLAIN, CAM, WSCNET_UNCLIPPED, WSIDNET_UNCLIPPED, WILDCAT, SPN, MIL, WSCNET,
-)  # fmt: skip
+LARGE = (*NETWORKS, RATED, WSCNET_SOFTMAX)
 BY_LABEL = {"model.detect_classes": 8, "loss.detect": "cross_entropy"}
 SCENE_WSCNET = dataclasses.replace(WSCNET, values=WSCNET.values | BY_LABEL)
-SCENE_WSIDNET = network("WSIDNet")
-SCENE_NETWORKS = (
-    PLAIN, CAM, MIL, WILDCAT, SPN, SCENE_WSCNET,
+SCENES = (
+    PLAIN, CAM, MIL, WILDCAT, SPN, SCENE_WSCNET, WSIDNET,
     variant(PLAIN, "label distributions", loss__distribution_weight=0.8), *BAGS,
     *maps_per_class(SCENE_WSCNET, (1, 2, 8)), *detect_weights(SCENE_WSCNET, (0, 0.1, 0.5)),
     *(variant(SCENE_WSCNET, f"coupling {v}", model__coupling=v) for v in ("local", "none")),
-)  # fmt: skip
-SCENE_GRAPHS = (
-    SCENE_WSIDNET,
-    *detect_weights(SCENE_WSIDNET, (0, 0.1, 0.5)), *graphs(SCENE_WSIDNET),
-    *maps_per_class(SCENE_WSIDNET, (1, 2, 8)),
+    *detect_weights(WSIDNET, (0, 0.1, 0.5)), *graphs(WSIDNET), *maps_per_class(WSIDNET, (1, 2, 8)),
 )  # fmt: skip
 
 
@@ -623,25 +619,19 @@ def main():
     options = parser.parse_args()
     jax.config.update("jax_compilation_cache_dir", str(options.out / "xla"))
     results = Results(options.out / "results.jsonl")
-    # What the page leans on most comes first.
     small, large = (partial(oasis, b, options.source, options.out) for b in SIZES)
     scenes = partial(emoji_scenes, options.out)
-    phases = [
-        small(FAST), small(SLOW[:2]), large(LARGER[:2]),
-        small((PLAIN_UNCLIPPED, WSCNET_UNCLIPPED, WSCNET_SOFTMAX)), scenes(SCENE_NETWORKS[:6]),
-        scenes(SCENE_GRAPHS[:1]), small(SLOW), large(LARGER[3:4]), scenes(SCENE_NETWORKS),
-        large(LARGER), scenes(SCENE_GRAPHS),
-    ]  # fmt: skip
+    studies = small(SMALL), scenes(SCENES), large(LARGE)
     held = {}
 
     def load(study):
         if (study.name, study.backbone) not in held:
             held.clear()  # a study's features take a gigabyte
-            most = SCENES if study.name == "emoji_scenes" else None
+            most = 800 if study.name == "emoji_scenes" else None
             held[study.name, study.backbone] = photographs(study, most)
         return held[study.name, study.backbone]
 
-    for study in phases:
+    for study in studies:
         if study.name == "oasis":
             baselines(study, results, partial(load, study))
         run(study, results, partial(load, study))

@@ -242,7 +242,7 @@ def settings_table(rows: dict[str, Row]) -> str:
         if row.decision or ", " in variant:
             continue
         chosen = [line["setting"] for line in row.lines]
-        body.append([variant, *(f"{lr:g}, {decay:g}" for lr, decay in chosen)])
+        body.append([variant, *(f"{lr:g}, {decay:g}, {epochs:g}" for lr, decay, epochs in chosen)])
     return table(["", *(f"fold {k}" for k in range(1, 6))], body)
 
 

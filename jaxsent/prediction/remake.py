@@ -32,6 +32,8 @@ TAPS = ("stage6", "stage7", "head")
 SIDE = 390  # pixels; 1.5 times what the weights were trained at
 SURE = 0.75
 """The least calibrated probability of an answer that is called sure, set before it was measured."""
+DIVISIONS = 10
+"""Other ways to divide the themes into folds, for the card."""
 RATINGS = ("valence", "arousal")
 UNSEEN = "clearly positive or negative photographs of OASIS on themes it had never seen"
 
@@ -64,8 +66,13 @@ def make(source: Path, out: Path, report: Callable[[str], None] = print) -> dict
     limit = float(np.quantile(answers.strangeness, probe.FAMILIAR))
     names = np.repeat(list(kinds), [len(kind) for kind in kinds.values()])
     flagged = {kind: float((answers.others[names == kind] > limit).mean()) for kind in kinds}
-    results = probe.results(answers, values, themes, SURE)
-    metadata["results"] = results | {"unseen": UNSEEN, "flagged": flagged}
+    categories = np.array([r.category for r in ratings])
+    results = probe.results(answers, values, themes, categories, SURE)
+    report(f"… and with the themes divided in {DIVISIONS} other ways …")
+    others_ways = probe.divisions(x, values, themes, blocks, FOLDS, DIVISIONS)
+    metadata["results"] = results | {
+        "divisions": others_ways, "unseen": UNSEEN, "flagged": flagged
+    }  # fmt: skip
     metadata["rules"] = {"sure": SURE, "strangeness": limit}
     head = fitted(x, values, themes, blocks, others)
     variables["params"] = variables["params"] | head
@@ -174,17 +181,17 @@ def fitted(x, values, themes, blocks, others) -> dict:
     """(N, n), (N, 2) ratings, (N,) themes, …, (M, n) of strangers -> parameters of the layers."""
     line = probe.polarity(x, values, themes, blocks)
     kernel = np.stack([-line.kernel, line.kernel], 1) / 2  # of negative and positive
-    strange, offset = probe.stranger_probe(x, others, blocks)
+    strange = probe.stranger_probe(x, others, blocks)
     affect = [probe.rating_probe(x, column, themes, blocks) for column in values.T]
     # The layer predicts standardised ratings.
     mean, std = values.mean(0), spread(values)
     layers = {
         "classifier": {"kernel": kernel, "bias": np.array([-line.bias, line.bias]) / 2},
         "regressor": {
-            "kernel": np.stack([w for w, _ in affect], 1) / std,
-            "bias": (np.array([b for _, b in affect]) - mean) / std,
+            "kernel": np.stack([rating.kernel for rating in affect], 1) / std,
+            "bias": (np.array([rating.bias for rating in affect]) - mean) / std,
         },
-        "stranger": {"kernel": strange[:, None], "bias": np.array([offset])},
+        "stranger": {"kernel": strange.kernel[:, None], "bias": np.array([strange.bias])},
     }
     return jax.tree.map(lambda array: np.asarray(array, np.float32), layers)
 
@@ -206,6 +213,20 @@ def model_card(metadata: dict) -> str:
         auc=f"{results['auc']:.3f}",
         auc_interval="–".join(f"{v:.3f}" for v in results["auc_interval"]),
         ece=f"{results['ece']:.3f}",
+        divisions=DIVISIONS,
+        accuracy_divisions=percent(results["divisions"]["accuracy"][0]),
+        accuracy_deviation=percent(results["divisions"]["accuracy"][1]),
+        auc_divisions="{:.3f} | ± {:.3f}".format(*results["divisions"]["auc"]),
+        strong_count=results["strong"][0],
+        strong_accuracy=percent(results["strong"][1]),
+        bands="\n".join(
+            f"| from {low:.1f} | {count} | {mean:.2f} | {percent(right)} |"
+            for low, count, mean, right in results["bands"]
+        ),
+        categories="\n".join(
+            f"| {name} | {count} | {percent(right)} | {percent(commoner)} |"
+            for name, (count, right, commoner) in results["categories"].items()
+        ),
         sure=f"{rules['sure']:.2f}",
         strangeness=f"{rules['strangeness']:.2f}",
         flagged=", ".join(f"{kind} {percent(p)}" for kind, p in results["flagged"].items()),

@@ -20,19 +20,17 @@ FAMILIAR = 0.99
 """Share of photographs of unseen themes that the strangeness' threshold takes for familiar."""
 
 
-def stranger_probe(
-    x: np.ndarray, others: np.ndarray, blocks: Sequence[int]
-) -> tuple[np.ndarray, float]:
-    """(N, n) of photographs, (M, n) of other pictures -> kernel and bias of a score that is to be
-    0 for the former and 1 for the latter."""
+def stranger_probe(x: np.ndarray, others: np.ndarray, blocks: Sequence[int]) -> ridge.Linear:
+    """(N, n) of photographs, (M, n) of other pictures -> a score that is to be 0 for the former and
+    1 for the latter."""
     target = np.concatenate([np.zeros(len(x)), np.ones(len(others))])
     return ridge.linear(np.concatenate([x, others]), target, STRANGER_PENALTY, blocks)
 
 
 def rating_probe(
     x: np.ndarray, rating: np.ndarray, groups: np.ndarray, blocks: Sequence[int]
-) -> tuple[np.ndarray, float]:
-    """(N, n), (N,) -> kernel and bias, with the penalty of the least squared error out of fold."""
+) -> ridge.Linear:
+    """(N, n), (N,) -> the rating, with the penalty of the least squared error out of fold."""
     part = ridge.divided(groups, ridge.INNER, seed=0)
     errors = np.zeros(len(RATING_PENALTIES))
     for fold in range(ridge.INNER):
@@ -64,7 +62,7 @@ def unseen(
     x: np.ndarray, ratings: np.ndarray, groups: np.ndarray, fold: np.ndarray,
     blocks: Sequence[int], others: np.ndarray,
 ) -> Unseen:  # fmt: skip
-    """Out-of-fold answers; each fold's penalty, steepness and calibration are chosen without it.
+    """Out-of-fold answers; what is fitted or chosen for a fold is so without it.
 
     Args:
       x: (N, n).
@@ -79,16 +77,39 @@ def unseen(
     )
     names = np.unique(fold)
     turn = np.arange(len(others)) % len(names)
+    answers.logits[:] = unseen_logits(x, ratings, groups, fold, blocks)
     for place, name in enumerate(names):
         inside, outside = fold != name, fold == name
-        answers.logits[outside] = polarity(x, ratings, groups, blocks, inside)(x[outside])
         for i in range(ratings.shape[1]):
-            w, b = rating_probe(x[inside], ratings[inside, i], groups[inside], blocks)
-            answers.ratings[outside, i] = x[outside] @ w + b
-        w, b = stranger_probe(x[inside], others[turn != place], blocks)
-        answers.strangeness[outside] = x[outside] @ w + b
-        answers.others[turn == place] = others[turn == place] @ w + b
+            rating = rating_probe(x[inside], ratings[inside, i], groups[inside], blocks)
+            answers.ratings[outside, i] = rating(x[outside])
+        strange = stranger_probe(x[inside], others[turn != place], blocks)
+        answers.strangeness[outside] = strange(x[outside])
+        answers.others[turn == place] = strange(others[turn == place])
     return answers
+
+
+def unseen_logits(x, ratings, groups, fold, blocks) -> np.ndarray:
+    """`unseen`'s log-odds alone, (N,)."""
+    logits = np.zeros(len(x))
+    for name in np.unique(fold):
+        inside, outside = fold != name, fold == name
+        logits[outside] = polarity(x, ratings, groups, blocks, inside)(x[outside])
+    return logits
+
+
+def divisions(x, ratings, groups, blocks, folds: int, count: int = 10) -> dict[str, list[float]]:
+    """{"accuracy", "auc": [mean, standard deviation]} over `count` divisions of the groups, at
+    random, into folds; arguments as of `unseen`."""
+    known = clear(ratings[:, 0])
+    positive = ratings[known, 0] >= POSITIVE
+    scores = []
+    for seed in range(1, 1 + count):
+        fold = ridge.divided(groups, folds, seed)
+        logits = unseen_logits(x, ratings, groups, fold, blocks)[known]
+        scores.append((((logits > 0) == positive).mean(), auc(logits, positive)))
+    pairs = np.stack([np.mean(scores, axis=0), np.std(scores, axis=0, ddof=1)], 1).tolist()
+    return dict(zip(("accuracy", "auc"), pairs))
 
 
 def polarity(x, ratings, groups, blocks, inside=slice(None)) -> ridge.Linear:
@@ -104,6 +125,11 @@ def clear(valence: np.ndarray) -> np.ndarray:
     return (valence >= POSITIVE) | (valence <= NEGATIVE)
 
 
+def commoner(positive: np.ndarray) -> float:
+    """(M,) bool -> share of the commoner one."""
+    return max(positive.mean(), 1 - positive.mean())
+
+
 def auc(scores: np.ndarray, positive: np.ndarray) -> float:
     """(M,), (M,) bool -> area under the ROC curve, ties counted half (Mann–Whitney)."""
     count = positive.sum()
@@ -111,13 +137,22 @@ def auc(scores: np.ndarray, positive: np.ndarray) -> float:
     return float(above / (count * (len(positive) - count)))
 
 
-def results(answers: Unseen, ratings: np.ndarray, groups: np.ndarray, sure: float) -> dict:
+BANDS = np.linspace(0.5, 1, 6)
+"""Bounds of the probabilities that the table of calibration goes by."""
+
+
+def results(
+    answers: Unseen, ratings: np.ndarray, groups: np.ndarray, categories: np.ndarray, sure: float
+) -> dict:
     """What the model's card tells of its answers for unseen themes.
 
     Intervals are of 2,000 bootstrap samples of themes, since photographs of one are alike. Keys:
     count, positive, accuracy, auc (each with _interval), majority, nll, ece, coverage and
     sure_accuracy by the threshold `sure`, neutral and neutral_sure (count, and the share of them
-    whose answer is sure), valence_r and arousal_r (Pearson, all photographs).
+    whose answer is sure), valence_r and arousal_r (Pearson, all photographs); bands: of each part
+    of BANDS its lower bound, count, mean probability and share right; categories: {name: (count,
+    share right, share of the commoner polarity)}; strong: (count, share right) of valence up to 2.5
+    or from 5.5.
     """
     from jaxsent.metrics import expected_calibration_error, pearson
 
@@ -135,6 +170,10 @@ def results(answers: Unseen, ratings: np.ndarray, groups: np.ndarray, sure: floa
         samples.append((right[rows].mean(), auc(logits[rows], positive[rows])))
     low, high = np.percentile(samples, (2.5, 97.5), axis=0)
     both = np.stack([1 - chance, chance], 1)
+    given = np.maximum(chance, 1 - chance)[known]
+    band = np.digitize(given, BANDS[1:-1])
+    strong = np.abs(ratings[known, 0] - (POSITIVE + NEGATIVE) / 2) >= 1.5
+    kinds = {str(name): categories[known] == name for name in np.unique(categories[known])}
     return {
         "count": int(known.sum()),
         "positive": int(positive.sum()),
@@ -142,7 +181,7 @@ def results(answers: Unseen, ratings: np.ndarray, groups: np.ndarray, sure: floa
         "accuracy_interval": [float(low[0]), float(high[0])],
         "auc": auc(logits, positive),
         "auc_interval": [float(low[1]), float(high[1])],
-        "majority": float(max(positive.mean(), 1 - positive.mean())),
+        "majority": float(commoner(positive)),
         "nll": ridge.likelihood(logits, positive),
         "ece": expected_calibration_error(both[known], positive.astype(int), bins=10),
         "coverage": float(confident[known].mean()),
@@ -150,6 +189,16 @@ def results(answers: Unseen, ratings: np.ndarray, groups: np.ndarray, sure: floa
         "unsure_accuracy": float(right[~confident[known]].mean()),
         "neutral": int((~known).sum()),
         "neutral_sure": float(confident[~known].mean()),
+        "bands": [
+            [float(BANDS[i]), int(of.sum()), float(given[of].mean()), float(right[of].mean())]
+            for i, of in enumerate(band == i for i in range(len(BANDS) - 1))
+            if of.any()
+        ],
+        "categories": {
+            name: [int(of.sum()), float(right[of].mean()), float(commoner(positive[of]))]
+            for name, of in kinds.items()
+        },
+        "strong": [int(strong.sum()), float(right[strong].mean()) if strong.any() else None],
         "valence_r": float(pearson(answers.ratings[:, 0], ratings[:, 0])),
         "arousal_r": float(pearson(answers.ratings[:, 1], ratings[:, 1])),
     }

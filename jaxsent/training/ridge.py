@@ -1,4 +1,4 @@
-"""Ridge regression of ratings on embeddings, and how its strength is chosen without cheating.
+"""Ridge regression of ratings on embeddings, and how its scores become probabilities.
 
 N images, n numbers each, in G groups (themes): images of one group never stand on both sides of a
 division. All arithmetic is float64 and in the kernel's form, as N is smaller than n.
@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 
 PENALTIES = (0.3, 1.0, 3.0)
 STEEPNESS = (0.5, 1.0, 2.0)
-INNER = 5  # divisions of the training groups by which a choice is made
+INNER = 5  # divisions of the training groups by which scores are calibrated
 
 
 class Scaling(NamedTuple):
@@ -32,13 +32,10 @@ class Linear(NamedTuple):
     Attributes:
       kernel: (n,).
       bias: a number.
-      penalty, steepness: what was chosen.
     """
 
     kernel: np.ndarray
     bias: float
-    penalty: float
-    steepness: float
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         return x @ self.kernel + self.bias
@@ -94,15 +91,31 @@ def likelihood(logits: np.ndarray, positive: np.ndarray) -> float:
     return float(np.logaddexp(0, np.where(positive, -1.0, 1.0) * logits).mean())
 
 
+def averaged(x: np.ndarray, valence: np.ndarray, blocks: Sequence[int]) -> Linear:
+    """(N, n) embeddings, (N,) valence -> the mean of the regressions of all PENALTIES and
+    STEEPNESS, each in deviations of its target.
+
+    To choose one of them by the few images at hand follows their noise; the mean of linear scores
+    is a linear score (docs/photographs.md has both).
+    """
+    scale = scaling(x, blocks)
+    fits = []
+    for steepness in STEEPNESS:
+        target = saturated(valence, steepness)
+        spread = target.std() or 1.0
+        fits += [(w / spread, b / spread) for w, b in ridge(scale(x), target, PENALTIES)]
+    w, b = (sum(parts) / len(fits) for parts in zip(*fits))
+    return unscaled(w, b, scale)
+
+
 def polarity_probe(
     x: np.ndarray, valence: np.ndarray, positive: np.ndarray, clear: np.ndarray,
     groups: np.ndarray, blocks: Sequence[int],
 ) -> Linear:  # fmt: skip
-    """Chooses penalty and steepness within these images, and fits log-odds to all of them.
+    """The log-odds of positive: `averaged` of all these images, calibrated within them.
 
-    The choice is by the likelihood of the clearly valenced images out of INNER folds of groups,
-    where a scale and an offset (`logistic`) turn scores to log-odds; these are fitted to the same
-    out-of-fold scores, so that the probabilities are calibrated.
+    The scale and the offset that turn scores to log-odds (`logistic`) are fitted to the clearly
+    valenced images, each scored by a regression without its group, in INNER folds.
 
     Args:
       x: (N, n) embeddings.
@@ -112,30 +125,23 @@ def polarity_probe(
       blocks: sizes of x's parts.
     """
     part = divided(groups, INNER, seed=0)
-    scores = np.zeros((len(STEEPNESS), len(PENALTIES), len(x)))
+    scores = np.zeros(len(x))
     for fold in range(INNER):
         inside, outside = part != fold, part == fold
-        scale = scaling(x[inside], blocks)
-        for i, steepness in enumerate(STEEPNESS):
-            target = saturated(valence[inside], steepness)
-            for j, (w, b) in enumerate(ridge(scale(x[inside]), target, PENALTIES)):
-                scores[i, j, outside] = scale(x[outside]) @ w + b
-    best = None
-    for i, j in np.ndindex(scores.shape[:2]):
-        a, b = logistic(scores[i, j, clear], positive[clear])
-        loss = likelihood(a * scores[i, j, clear] + b, positive[clear])
-        if best is None or loss < best[0]:
-            best = loss, PENALTIES[j], STEEPNESS[i], a, b
-    _, penalty, steepness, a, b = best
-    kernel, bias = linear(x, saturated(valence, steepness), penalty, blocks)
-    return Linear(a * kernel, a * bias + b, penalty, steepness)
+        scores[outside] = averaged(x[inside], valence[inside], blocks)(x[outside])
+    a, b = logistic(scores[clear], positive[clear])
+    kernel, bias = averaged(x, valence, blocks)
+    return Linear(a * kernel, a * bias + b)
 
 
-def linear(
-    x: np.ndarray, target: np.ndarray, penalty: float, blocks: Sequence[int]
-) -> tuple[np.ndarray, float]:
-    """(N, n), (N,) -> kernel (n,) and bias of `ridge` on scaled embeddings, for unscaled ones."""
+def unscaled(w: np.ndarray, b: float, scale: Scaling) -> Linear:
+    """Kernel and bias for scaled embeddings -> for those that the network gives."""
+    kernel = w * scale.weight / np.sqrt(scale.var)
+    return Linear(kernel, float(b - scale.mean @ kernel))
+
+
+def linear(x: np.ndarray, target: np.ndarray, penalty: float, blocks: Sequence[int]) -> Linear:
+    """(N, n), (N,) -> `ridge` of scaled embeddings, for unscaled ones."""
     scale = scaling(x, blocks)
     ((w, b),) = ridge(scale(x), target, (penalty,))
-    kernel = w * scale.weight / np.sqrt(scale.var)
-    return kernel, float(b - scale.mean @ kernel)
+    return unscaled(w, b, scale)

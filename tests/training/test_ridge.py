@@ -44,6 +44,34 @@ def test_a_line_reads_embeddings_as_they_are():
     assert variances[20:].sum() == pytest.approx(0.5, rel=1e-4)
 
 
+def test_the_mean_of_all_settings_against_scikit_learn():
+    x, ratings, _ = photographs()
+    scaled = ridge.scaling(x, BLOCKS)(x)
+    scores = []
+    for steepness in ridge.STEEPNESS:
+        target = np.tanh(steepness * (ratings[:, 0] - 4)) / steepness
+        for penalty in ridge.PENALTIES:
+            scores.append(Ridge(penalty).fit(scaled, target).predict(scaled) / target.std())
+    line = ridge.averaged(x, ratings[:, 0], BLOCKS)
+    np.testing.assert_allclose(line(x), np.mean(scores, axis=0), atol=1e-8)
+
+
+def test_probabilities_are_fitted_to_scores_of_unseen_groups():
+    """A scale of the training scores themselves would be far too sure."""
+    x, ratings, themes = photographs(noise=2.0)
+    positive, clear = ratings[:, 0] >= 4.5, probe.clear(ratings[:, 0])
+    line = ridge.polarity_probe(x, ratings[:, 0], positive, clear, themes, BLOCKS)
+    part, scores = ridge.divided(themes, ridge.INNER, seed=0), np.zeros(len(x))
+    for fold in range(ridge.INNER):
+        model = ridge.averaged(x[part != fold], ratings[part != fold, 0], BLOCKS)
+        scores[part == fold] = model(x[part == fold])
+    expected = LogisticRegression(C=np.inf, tol=1e-8).fit(scores[clear, None], positive[clear])
+    whole = ridge.averaged(x, ratings[:, 0], BLOCKS)
+    np.testing.assert_allclose(
+        line(x), whole(x) * expected.coef_[0, 0] + expected.intercept_[0], rtol=1e-2, atol=1e-2
+    )
+
+
 def test_saturated_valence():
     valence = np.linspace(1, 7, 7)
     np.testing.assert_allclose(ridge.saturated(valence, 1e-4), valence - 4, atol=1e-6)
@@ -78,14 +106,14 @@ def test_strangers_are_told_by_models_that_did_not_see_them():
     assert (answers.others > limit).mean() > 0.9
     second = np.arange(20) % 4 == 1
     model = probe.stranger_probe(x[fold != 1], others[~second], BLOCKS)
-    np.testing.assert_allclose(answers.others[second], others[second] @ model[0] + model[1])
+    np.testing.assert_allclose(answers.others[second], model(others[second]))
     expected = Ridge(probe.STRANGER_PENALTY).fit(
         ridge.scaling(np.concatenate([x, others]), BLOCKS)(np.concatenate([x, others])),
         np.repeat([0.0, 1.0], [90, 20]),
     )
-    kernel, bias = probe.stranger_probe(x, others, BLOCKS)
     scaled = ridge.scaling(np.concatenate([x, others]), BLOCKS)(x)
-    np.testing.assert_allclose(x @ kernel + bias, expected.predict(scaled), atol=1e-8)
+    score = probe.stranger_probe(x, others, BLOCKS)(x)
+    np.testing.assert_allclose(score, expected.predict(scaled), atol=1e-8)
 
 
 def test_answers_for_unseen_themes_choose_nothing_by_them():
@@ -108,7 +136,8 @@ def test_results_of_photographs_that_a_line_tells():
     x, ratings, themes = photographs(240, noise=0.2)
     fold = ridge.divided(themes, 5, seed=9)
     answers = probe.unseen(x, ratings, themes, fold, BLOCKS, OTHERS)
-    results = probe.results(answers, ratings, themes, sure=0.75)
+    categories = np.where(np.arange(240) % 3, "people", "scenery")
+    results = probe.results(answers, ratings, themes, categories, sure=0.75)
     known = probe.clear(ratings[:, 0])
     positive = ratings[known, 0] >= 4.5
     right = (answers.logits[known] > 0) == positive
@@ -127,3 +156,32 @@ def test_results_of_photographs_that_a_line_tells():
         np.corrcoef(answers.ratings[:, 0], ratings[:, 0])[0, 1]
     )
     assert results["sure_accuracy"] > results["unsure_accuracy"]
+    people = categories[known] == "people"
+    share = positive[people].mean()
+    assert results["categories"]["people"] == [
+        people.sum(), pytest.approx(right[people].mean()), pytest.approx(max(share, 1 - share))
+    ]  # fmt: skip
+    given = np.maximum(chance, 1 - chance)[known]
+    assert sum(count for _, count, _, _ in results["bands"]) == known.sum()
+    low, count, mean, share = results["bands"][-1]
+    last = given >= 0.9
+    assert (low, count) == (pytest.approx(0.9), last.sum())
+    assert (mean, share) == pytest.approx((given[last].mean(), right[last].mean()))
+    strong = np.abs(ratings[known, 0] - 4) >= 1.5
+    assert results["strong"] == [strong.sum(), pytest.approx(right[strong].mean())]
+
+
+def test_other_divisions_of_the_themes():
+    x, ratings, themes = photographs(120)
+    known = probe.clear(ratings[:, 0])
+    positive = ratings[known, 0] >= 4.5
+    scores = []
+    for seed in (1, 2, 3):
+        logits = probe.unseen_logits(x, ratings, themes, ridge.divided(themes, 4, seed), BLOCKS)
+        right = (logits[known] > 0) == positive
+        scores.append((right.mean(), roc_auc_score(positive, logits[known])))
+    accuracy, area = zip(*scores)
+    assert probe.divisions(x, ratings, themes, BLOCKS, 4, 3) == {
+        "accuracy": pytest.approx([np.mean(accuracy), stats.tstd(accuracy)]),
+        "auc": pytest.approx([np.mean(area), stats.tstd(area)]),
+    }

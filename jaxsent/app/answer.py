@@ -11,6 +11,7 @@ from html import escape
 import cv2
 import numpy as np
 
+from jaxsent.app.decoding import PHOTO
 from jaxsent.app.wheel import wheel
 from jaxsent.metrics import min_max, resize_map
 from jaxsent.prediction.prediction import Prediction
@@ -18,7 +19,7 @@ from jaxsent.report.pictures import COLOURS, LARGEST_ALPHA, jpeg_uri, shrink
 from jaxsent.report.words import percent
 from jaxsent.run.provenance import NOT_SURE, UNLIKE
 
-PHOTO, MAP = 960, 96  # pixels across; a map is smooth, and the browser enlarges it
+MAP = 96  # pixels across: a map is smooth, and the browser enlarges it
 EVERYTHING = "sentiment map"
 DOUBTS = {
     NOT_SURE: "The probability is too low to rely on the answer.",

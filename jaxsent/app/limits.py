@@ -21,16 +21,23 @@ class Limits(NamedTuple):
       megapixels: of an image, by its header; at most LARGEST.
       seconds: from a photograph's arrival to its answer, waiting included.
       waiting: photographs in the queue, the one that is looked at included.
+      decoding: seconds of the processor that decoding one may take.
     """
 
     megabytes: float = 20
     megapixels: float = 50
     seconds: float = 30
     waiting: int = 16
+    decoding: float = 10
 
     @property
     def bytes(self) -> int:
         return int(self.megabytes * 1e6)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that decoding one may take: the hungriest format was measured at 22 a pixel."""
+        return int(256e6 + 32e6 * self.megapixels + self.bytes)
 
 
 class Refused(UserError):

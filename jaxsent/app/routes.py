@@ -2,31 +2,35 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.requests import ClientDisconnect
 
 from jaxsent.app.answer import answer
+from jaxsent.app.early import PATIENCE, Early
 from jaxsent.app.examples import Picture
 from jaxsent.app.guard import Guard
-from jaxsent.app.limits import Limits, Refused, too_heavy
+from jaxsent.app.limits import Limits, Refused
 from jaxsent.app.page import mount
+from jaxsent.app.uploads import Uploads
 from jaxsent.app.worker import Worker
 from jaxsent.prediction.prediction import Prediction
+from jaxsent.prediction.predictor import Predictor
 
 DEFAULT = Limits()
-PATIENCE = 4  # a body this many times too large is read to its end, so that its sender hears why
 
 
 def create(
-    predictor,
+    predictor: Predictor,
     limits: Limits = DEFAULT,
     auth: str | None = None,
     examples: Sequence[Picture] = (),
     ready: Callable[[], None] = lambda: None,
-) -> Guard:
+    hosts: Iterable[str] = (),
+) -> Early:
     """The whole as an ASGI application; the network is compiled as it starts.
 
     Args:
@@ -35,12 +39,13 @@ def create(
       auth: "user:password".
       examples: photographs that the page offers.
       ready: called once the network is compiled.
+      hosts: as Guard.
     """
-    worker = Worker(predictor, limits)
+    worker, uploads = Worker(predictor, limits), Uploads(limits)
 
     @contextlib.asynccontextmanager
     async def life(app):
-        worker.warm_up()
+        worker.start()
         ready()
         yield
         worker.close()
@@ -56,13 +61,16 @@ def create(
     async def predict(request: Request) -> Response:
         """JSON as `jaxsent predict --json`, or the page's fragment where HTML is asked for."""
         html = "text/html" in request.headers.get("accept", "")
+        deadline = asyncio.get_running_loop().time() + limits.seconds
+        worker.check_room()  # before anything is sent
         try:
-            with worker.place():
-                async with asyncio.timeout(limits.seconds):
-                    data = await _body(request, limits)
-                    content = await worker.ask(data, answer if html else numbers)
+            async with uploads.body(request, deadline) as data, asyncio.timeout_at(deadline):
+                with worker.place():
+                    content = await worker.ask(data, answer if html else numbers, picture=html)
         except TimeoutError:
             raise Refused(504, f"No answer within {limits.seconds:g} seconds.") from None
+        except ClientDisconnect:
+            return Response(status_code=400)  # which nobody reads
         return HTMLResponse(content) if html else JSONResponse(content)
 
     @app.get("/health")
@@ -84,24 +92,5 @@ def create(
     async def failed(request: Request, error: Exception) -> Response:
         return JSONResponse({"error": "The network failed; its owner's terminal says why."}, 500)
 
-    return Guard(mount(app, predictor.card, limits, examples), auth)
-
-
-async def _body(request: Request, limits: Limits) -> bytes:
-    """The body, at most as large as a photograph may be. Raises Refused."""
-    if request.headers.get("content-type", "").startswith("multipart/"):
-        raise Refused(
-            415,
-            "Expected the bytes of a photograph as the body, found a form. With curl: "
-            "--data-binary @photo.jpg",
-        )
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size <= limits.bytes:
-            parts.append(part)
-        elif size > PATIENCE * limits.bytes:
-            break
-    if size > limits.bytes:
-        raise too_heavy(limits)
-    return b"".join(parts)
+    guarded = Guard(mount(app, predictor.card, limits, examples), auth, hosts)
+    return Early(guarded, PATIENCE * limits.bytes)

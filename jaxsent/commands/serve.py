@@ -1,6 +1,7 @@
 """`jaxsent serve [MODEL]`: the page to drop photographs on, and its HTTP endpoint."""
 
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -24,6 +25,10 @@ def add(parser) -> None:
         help=f"asked of page and programs; from the environment's {AUTH}, other users of this "
         "machine do not see it among its processes",
     )  # fmt: skip
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME",
+        help="another name that the page may be asked for by; may be repeated",
+    )  # fmt: skip
     parser.add_argument("--max-mb", type=float, default=20, metavar="N", help="of a file (20)")
     parser.add_argument(
         "--max-megapixels", type=float, default=50, metavar="N", help="of an image (50)"
@@ -45,15 +50,17 @@ def add(parser) -> None:
 def run(options) -> int:
     try:
         import gradio  # noqa: F401
-        import uvicorn
+        import uvicorn  # noqa: F401
     except ImportError as error:
         raise UserError(
             f"The page needs the package {error.name}: pip install 'jaxsent[app]'"
         ) from None
     check(options)
+    signal.signal(signal.SIGTERM, _stop)
     from jaxsent.app import examples
     from jaxsent.app.limits import Limits
     from jaxsent.app.routes import create
+    from jaxsent.app.server import server
     from jaxsent.prediction.predictor import load
 
     door = bind(options.host, options.port)
@@ -68,8 +75,9 @@ def run(options) -> int:
     app = create(
         predictor, limits, options.auth, offered,
         ready=lambda: print(f"Ready: {address} (Ctrl-C stops it)", flush=True),
+        hosts=(options.host, *options.allow_host),
     )  # fmt: skip
-    uvicorn.Server(uvicorn.Config(app, log_config=None, server_header=False)).run([door])
+    server(app).run([door])
     return 0
 
 
@@ -110,6 +118,11 @@ def bind(host: str, port: int) -> socket.socket:
             "a free one."
         ) from None
     return door
+
+
+def _stop(number: int, frame) -> None:
+    """As SIGTERM's handler: nothing temporary stays behind, as where the system ends a process."""
+    raise SystemExit(0)
 
 
 def _written(host: str) -> str:

@@ -2,12 +2,18 @@
 
 import contextlib
 import io
+import socket
+import threading
+import time
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
 from starlette.testclient import TestClient
 
 from jaxsent.app.routes import DEFAULT, create
+from jaxsent.app.server import server
+from jaxsent.commands import serve
 from jaxsent.emotions import MIKELS
 from jaxsent.prediction.predictor import Card, Predictor
 
@@ -41,5 +47,25 @@ def encoded(image=None, form="JPEG", **options) -> bytes:
 @contextlib.contextmanager
 def client(predictor=PREDICTOR, limits=DEFAULT, auth=None, **options):
     app = create(predictor, limits, auth, **options)
-    with TestClient(app, "http://testserver", raise_server_exceptions=False) as c:
+    with TestClient(app, "http://localhost", raise_server_exceptions=False) as c:
         yield c
+
+
+@contextlib.contextmanager
+def served(app, buffer: int | None = None) -> Iterator[int]:
+    """The port of a server as the command runs it; `buffer` bytes are on their way at most."""
+    door = serve.bind("127.0.0.1", 0)
+    if buffer:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+    running = server(app)
+    thread = threading.Thread(target=running.run, args=([door],))
+    thread.start()
+    try:
+        while not running.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield door.getsockname()[1]
+    finally:
+        running.should_exit = True
+        thread.join()
+        door.close()

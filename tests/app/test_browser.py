@@ -1,41 +1,20 @@
 """The page as a browser shows it."""
 
-import contextlib
 import csv
 import io
 import re
 import shutil
-import threading
 
 import cv2
 import numpy as np
 import pytest
-import uvicorn
 
 import jaxsent
 from jaxsent.app import examples
 from jaxsent.app.routes import create
-from jaxsent.commands import serve
-from tests.app.stand_in import encoded
+from tests.app.stand_in import encoded, served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-@contextlib.contextmanager
-def served(app):
-    """The address of a running server."""
-    door = serve.bind("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None))
-    thread = threading.Thread(target=server.run, args=([door],))
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-        yield f"http://127.0.0.1:{door.getsockname()[1]}/"
-    finally:
-        server.should_exit = True
-        thread.join()
-        door.close()
 
 
 @pytest.fixture
@@ -69,7 +48,8 @@ def test_in_a_browser(run, browser, tmp_path):
     broken.write_bytes(b"no photograph")
     predictor = jaxsent.load(run)
     prediction = predictor(photo)
-    with served(create(predictor, examples=examples.scenes())) as address:
+    with served(create(predictor, examples=examples.scenes())) as port:
+        address = f"http://127.0.0.1:{port}/"
         for width, scheme in ((1280, "light"), (390, "dark")):
             page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
             requests, problems = [], []

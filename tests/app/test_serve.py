@@ -60,7 +60,7 @@ def test_the_command(run, monkeypatch, capsys):
     served = []
 
     def once(server, sockets):
-        with sockets[0] as door, TestClient(server.config.app) as c:
+        with sockets[0] as door, TestClient(server.config.app, "http://localhost") as c:
             page = c.get("/").text
             served.append((door.getsockname(), c.post("/predict", content=encoded()).json(), page))
 

@@ -112,7 +112,7 @@ def test_serving_it_without_naming_it(monkeypatch, capsys):
     pages = []
 
     def once(server, sockets):
-        with sockets[0], TestClient(server.config.app) as c:
+        with sockets[0], TestClient(server.config.app, "http://localhost") as c:
             pages.append(c.get("/").text)
 
     monkeypatch.setattr(uvicorn.Server, "run", once)

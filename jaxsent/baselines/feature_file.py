@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxsent.baselines.names import few, places
 from jaxsent.errors import UserError
+from jaxsent.files import make_folder, replacing
 
 SUFFIXES = (".npz", ".parquet", ".csv")
 
@@ -103,13 +104,18 @@ def write(path: Path, table: FeatureTable) -> None:
     """An .npz, or a .parquet with the columns file, label, polarity, split and features.
 
     Raises:
-      UserError: another suffix, or pyarrow is not installed.
+      UserError: another suffix, pyarrow is not installed, or it cannot be written.
     """
     check_writable(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
+    with replacing(path) as part:
+        _write(part, table, path)
+
+
+def _write(part: Path, table: FeatureTable, path: Path) -> None:
     columns = {name: value for name, value in table._asdict().items() if value is not None}
     if path.suffix == ".npz":
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as file:
             for name, value in columns.items():
                 with file.open(f"{name}.npy", "w", force_zip64=True) as array:
                     np.lib.format.write_array(array, value, allow_pickle=False)
@@ -118,7 +124,7 @@ def write(path: Path, table: FeatureTable) -> None:
     features = columns.pop("features")
     flat = arrow.array(features.ravel())
     columns["features"] = arrow.FixedSizeListArray.from_arrays(flat, features.shape[1])
-    parquet.write_table(arrow.table(columns), path)
+    parquet.write_table(arrow.table(columns), part)
 
 
 def check_writable(path: Path) -> None:

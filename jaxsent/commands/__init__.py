@@ -1,12 +1,16 @@
 """`jaxsent COMMAND`: one module each, with `add(parser)` and `run(options) -> exit status`."""
 
 import argparse
+import contextlib
+import errno
 import importlib
 import sys
 import traceback
+from collections.abc import Iterator
 
 from jaxsent import __version__
 from jaxsent.errors import UserError
+from jaxsent.files import REFUSED, unwritable
 
 COMMANDS = {
     "train": "train and test what a config says",
@@ -40,7 +44,10 @@ def main() -> int:
     if unknown:
         whole.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
-        return module.run(options)
+        with disk_errors():
+            status = module.run(options)
+            sys.stdout.flush()
+            return status
     except UserError as error:
         if options.debug:
             traceback.print_exc()
@@ -52,6 +59,19 @@ def main() -> int:
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
+
+
+@contextlib.contextmanager
+def disk_errors() -> Iterator[None]:
+    """Turns what a disk refuses, wherever that was, into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        if error.errno in (errno.EACCES, errno.EPERM):  # reading may be what it refuses
+            raise UserError(f"{error.filename}: {error.strerror}; ask its owner.") from error
+        raise unwritable(error.filename or "What was to be written", error) from error
 
 
 def parser() -> argparse.ArgumentParser:

@@ -11,8 +11,9 @@ from pathlib import Path
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from jaxsent.commands import disk_errors
 from jaxsent.errors import UserError
-from jaxsent.run import config_files
+from jaxsent.run import config_files, hosts
 from jaxsent.startup import keep_programs
 
 MODES = ("train", "eval", "tabulate")
@@ -75,7 +76,7 @@ def status(call: Callable[[], None], debug: bool = False) -> int:
     from jaxsent.training.loop import Interrupted
 
     try:
-        with _quiet():
+        with _quiet(), disk_errors():
             call()
         return 0
     except UserError as error:
@@ -87,6 +88,8 @@ def status(call: Callable[[], None], debug: bool = False) -> int:
     if debug:
         traceback.print_exc()
     print(f"jaxsent: {message}", file=sys.stderr)
+    if number < 128:  # of a signal all hosts know
+        hosts.leave(number)
     return number
 
 
@@ -165,10 +168,8 @@ def _read(values: flags.FlagValues, define: Callable, argv: list[str], config: C
 
 def _start(distributed: bool) -> None:
     """Joins the other hosts and keeps compiled programs for the next call."""
-    import jax
-
     if distributed:
-        jax.distributed.initialize()
+        hosts.join()
     keep_programs()
 
 

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import rich.progress
 
-from jaxsent import report
+from jaxsent import files, report
 from jaxsent.console import console
 from jaxsent.data import records
 from jaxsent.data.batches import eval_batches, num_examples
@@ -80,7 +80,13 @@ def evaluate(task, variables, workdir: Path, step: int) -> dict:
 
     Raises:
       Diverged: predictions that are no numbers.
+      UserError: the folder cannot be written; what was not replaced there stays as it was.
     """
+    with folder.evaluating(workdir):
+        return _evaluate(task, variables, workdir, step)
+
+
+def _evaluate(task, variables, workdir: Path, step: int) -> dict:
     began = time.perf_counter()
     config = task.config
     collected = collect(task, variables)
@@ -98,6 +104,9 @@ def evaluate(task, variables, workdir: Path, step: int) -> dict:
     results["seconds"] = time.perf_counter() - began
     if jax.process_index() == 0:
         place = results_folder(workdir, config.data.name, config.data.test_split)
+        files.make_folder(place)
+        rows.write_predictions(place / "predictions.csv", task.classes, collected.outputs)
+        rows.write_maps(place / "maps.csv", collected.maps, collected.outputs)
         page = report.write_report(
             place,
             title=f"{report.network(results)} on {config.data.name}",
@@ -108,8 +117,6 @@ def evaluate(task, variables, workdir: Path, step: int) -> dict:
             config=config.to_dict(),
             environment=history.summary(workdir),
         )
-        rows.write_predictions(place / "predictions.csv", task.classes, collected.outputs)
-        rows.write_maps(place / "maps.csv", collected.maps, collected.outputs)
         scores = {k: v for k, v in results.items() if k.endswith("accuracy") and v is not None}
         split = config.data.test_split
         name = config.data.name

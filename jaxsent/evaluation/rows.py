@@ -1,11 +1,13 @@
 """Numbers of single images as CSV: what was predicted, and how its maps scored."""
 
 import csv
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from jaxsent import files
 from jaxsent.evaluation import maps
 from jaxsent.metrics import CASES
 
@@ -31,13 +33,12 @@ def write_predictions(path: Path, classes: Sequence[str], outputs: dict) -> None
     if "class_probabilities" not in outputs:
         return
     decided = outputs.get("ten_crop", outputs["class_probabilities"])
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "label", "prediction", *classes])
-        for name, truth, row in zip(outputs["file"], outputs["truth"], decided, strict=True):
-            label = classes[truth] if truth >= 0 else ""
-            chances = (f"{p:.5f}" for p in row)
-            writer.writerow([as_text(name), label, classes[row.argmax()], *chances])
+    lines = [["file", "label", "prediction", *classes]]
+    for name, truth, row in zip(outputs["file"], outputs["truth"], decided, strict=True):
+        label = classes[truth] if truth >= 0 else ""
+        chances = (f"{p:.5f}" for p in row)
+        lines.append([as_text(name), label, classes[row.argmax()], *chances])
+    _write(path, lines)
 
 
 def write_maps(path: Path, names: tuple[str, ...], outputs: dict) -> None:
@@ -46,14 +47,19 @@ def write_maps(path: Path, names: tuple[str, ...], outputs: dict) -> None:
     kinds = [(key, columns) for key, columns in kinds if key in outputs]
     if not kinds or not names:
         return
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "map", *(c for _, columns in kinds for c in columns)])
-        for i, image in enumerate(map(as_text, outputs["file"])):
-            for m, name in enumerate(names):
-                scores = (_said(c, outputs[key][i, m, j]) for key, columns in kinds
-                          for j, c in enumerate(columns))  # fmt: skip
-                writer.writerow([image, name, *scores])
+    lines = [["file", "map", *(c for _, columns in kinds for c in columns)]]
+    for i, image in enumerate(map(as_text, outputs["file"])):
+        for m, name in enumerate(names):
+            scores = (_said(c, outputs[key][i, m, j]) for key, columns in kinds
+                      for j, c in enumerate(columns))  # fmt: skip
+            lines.append([image, name, *scores])
+    _write(path, lines)
+
+
+def _write(path: Path, lines: Iterable[Sequence]) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(lines)
+    files.write_text(path, text.getvalue())
 
 
 def _said(column: str, value: float) -> str:

@@ -3,6 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
+from jaxsent import files
 from jaxsent.errors import UserError
 
 FORMATS = {
@@ -49,12 +50,6 @@ def export(run: Path, form: str, out: Path | None = None) -> Path:
     out = out or run / f"model{suffix}"
     module, _, function = place.partition(":")
     write = getattr(import_module(f"jaxsent.export.{module}"), function)
-    part = out.with_name(f"{out.name}.part")  # never half a file under the name of a whole one
-    try:
+    with files.replacing(out) as part:
         write(part, variables, metadata)
-        part.replace(out)
-    except OSError as error:
-        raise UserError(f"{out} cannot be written ({error.strerror}); choose --out.") from None
-    finally:
-        part.unlink(missing_ok=True)
     return out

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from jaxsent.errors import UserError
+from jaxsent.files import make_folder, write_text
 
 INSTALL = "pip install 'jaxsent[weights]'"
 WEIGHTS, ONNX = "model.safetensors", "model.onnx"
@@ -56,15 +57,12 @@ def write_folder(run: Path, name: str, folder: Path, report: Callable = print) -
         forms.remove("onnx")
         report("Without model.onnx, which needs: pip install 'jaxsent[onnx]'")
     config = public(read_config(run))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        files = [export(run, form, folder / f"model{FORMATS[form][0]}") for form in forms]
-        card = model_card(run, name, tuple(file.name for file in files))
-        for file, text in (("README.md", card), ("config.json", json.dumps(config, indent=2))):
-            (folder / file).write_text(text, encoding="utf-8")
-            files.append(folder / file)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written ({error.strerror}).") from None
+    make_folder(folder)
+    files = [export(run, form, folder / f"model{FORMATS[form][0]}") for form in forms]
+    card = model_card(run, name, tuple(file.name for file in files))
+    for file, text in (("README.md", card), ("config.json", json.dumps(config, indent=2))):
+        write_text(folder / file, text)
+        files.append(folder / file)
     return files
 
 

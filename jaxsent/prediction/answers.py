@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from jaxsent import files
 from jaxsent.errors import UserError
 
 FORMATS = (".jsonl", ".csv", ".parquet")
@@ -48,29 +49,34 @@ class Answers:
             for row in self.rows():
                 self._check(row)
                 self.files.add(row["file"])
-            self.file = self.growing.open("a", encoding="utf-8", newline="")
+            self.growing.touch()
+            if self.growing.suffix == ".csv" and not self.growing.stat().st_size:
+                self._write(_csv_line(self.columns))
         except OSError as error:
-            raise UserError(f"{self.path}: cannot be written ({error.strerror}).") from None
-        if self.growing.suffix == ".csv" and not self.file.tell():
-            csv.writer(self.file).writerow(self.columns)
+            raise files.unwritable(self.path, error) from None
         return self
 
     def __exit__(self, kind, *_):
-        self.file.close()
         if self.path != self.growing and kind is None:
             rows = list(self.rows())
             _write_parquet(self.path, rows, self.columns)
             self.growing.unlink()
 
     def add(self, answer: dict) -> None:
-        """Writes an answer, at once: whatever ends the program later, it is in the file."""
+        """Writes an answer, at once: whatever ends the program later, it is in the file.
+
+        Raises:
+          UserError: the disk does not take it; the answers before are in the file.
+        """
         row = flat(answer)
         if self.growing.suffix == ".csv":
-            csv.writer(self.file).writerow([row[name] for name in self.columns])
+            self._write(_csv_line(row[name] for name in self.columns))
         else:
-            self.file.write(json.dumps(answer) + "\n")
-        self.file.flush()
+            self._write(json.dumps(answer))
         self.files.add(answer["file"])
+
+    def _write(self, line: str) -> None:
+        files.append_line(self.growing, line)
 
     def rows(self) -> Iterator[dict]:
         """The flat rows that are in the file, numbers as numbers. Raises UserError for others."""
@@ -94,6 +100,12 @@ class Answers:
                 f"{self.path}: holds answers of another model ({', '.join(row)}; this one tells "
                 f"{', '.join(self.columns)}). Name another file, or remove it."
             )
+
+
+def _csv_line(values: Iterable) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(values)
+    return text.getvalue().removesuffix("\n")
 
 
 def columns(card) -> list[str]:
@@ -178,9 +190,8 @@ def _write_parquet(path: Path, rows: list[dict], columns: list[str]) -> None:
     import pyarrow
 
     table = pyarrow.table({name: [row[name] for row in rows] for name in columns})
-    whole = path.with_name(f"{path.name}.new")
-    parquet.write_table(table, whole)
-    whole.replace(path)
+    with files.replacing(path) as part:
+        parquet.write_table(table, part)
 
 
 def _pyarrow():

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from jaxsent import emotions
+from jaxsent import emotions, files
 from jaxsent.data import augment, photograph
 from jaxsent.errors import UserError
 from jaxsent.run.provenance import NOT_SURE, UNLIKE
@@ -123,15 +123,12 @@ class Prediction:
         if self.sentiment_map is None:
             raise UserError("This network has no detection branch, so there are no maps to write.")
         folder, size = Path(folder), self.box[2:]
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for emotion, values in {None: self.sentiment_map, **self.class_maps}.items():
-                name = emotion or "sentiment_map"
-                save(folder / name, values, size)
-                jpeg = cv2.imencode(".jpg", self.overlay(emotion)[..., ::-1])[1]
-                (folder / f"{name}.jpg").write_bytes(jpeg.tobytes())
-        except OSError as error:
-            raise UserError(f"{folder}: cannot be written ({error.strerror}).") from None
+        files.make_folder(folder)
+        for emotion, values in {None: self.sentiment_map, **self.class_maps}.items():
+            name = emotion or "sentiment_map"
+            save(folder / name, values, size)
+            jpeg = cv2.imencode(".jpg", self.overlay(emotion)[..., ::-1])[1]
+            files.write_bytes(folder / f"{name}.jpg", jpeg.tobytes())
 
 
 def doubt_of(sure: bool | None, familiar: bool | None) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 import jaxsent
-from jaxsent import models, pretrained
+from jaxsent import files, models, pretrained
 from jaxsent.emotions import POLARITY
 from jaxsent.errors import UserError
 from jaxsent.export.weights_file import write_head
@@ -76,12 +76,10 @@ def make(source: Path, out: Path, report: Callable[[str], None] = print) -> dict
     metadata["rules"] = {"sure": SURE, "strangeness": limit}
     head = fitted(x, values, themes, blocks, others)
     variables["params"] = variables["params"] | head
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_head(out / "model.safetensors", variables, metadata)
-        (out / "README.md").write_text(model_card(metadata), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{out} cannot be written ({error.strerror}); choose --out.") from None
+    files.make_folder(out)
+    with files.replacing(out / "model.safetensors") as part:
+        write_head(part, variables, metadata)
+    files.write_text(out / "README.md", model_card(metadata))
     return metadata["results"]
 
 

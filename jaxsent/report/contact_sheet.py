@@ -1,11 +1,13 @@
 """Photographs with what they evoke, as one HTML file that opens anywhere; written as they come."""
 
+import contextlib
 from html import escape
 from importlib import resources
 from pathlib import Path
 
 from jaxsent.data import augment
 from jaxsent.errors import UserError
+from jaxsent.files import unwritable
 from jaxsent.report.pictures import jpeg_uri, overlay, shrink
 from jaxsent.report.words import percent
 from jaxsent.run.provenance import Provenance
@@ -15,6 +17,9 @@ SHOWN = 3  # most probable classes
 
 class ContactSheet:
     """An open sheet, as a context manager: `add` writes a card, so memory stays constant.
+
+    It grows as FILE.part, which becomes the file at the end, or after an error where it is whole up
+    to there; of a disk that is full the sheet before remains.
 
     Args:
       path: the file.
@@ -45,22 +50,43 @@ class ContactSheet:
         )
 
     def __enter__(self):
+        self.growing = self.path.with_name(f"{self.path.name}.part")
+        self.whole = True
         try:
-            self.file = self.path.open("w", encoding="utf-8")
+            self.file = self.growing.open("wb", buffering=0)
         except OSError as error:
-            raise UserError(f"--sheet {self.path}: cannot be written ({error.strerror}).") from None
-        self.file.write(self.head)
+            raise unwritable(self.path, error) from None
+        try:
+            self._write(self.head)
+        except UserError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
-        self.file.write(
-            f'</div><p class="note">{self.count:,} photographs.</p></section></main>'
-            "</body></html>\n"
-        )
-        self.file.close()
+        try:
+            if self.whole:
+                self._write(
+                    f'</div><p class="note">{self.count:,} photographs.</p></section></main>'
+                    "</body></html>\n"
+                )
+                self.growing.replace(self.path)
+        finally:
+            self.file.close()
+            with contextlib.suppress(OSError):
+                self.growing.unlink(missing_ok=True)
+
+    def _write(self, text: str) -> None:
+        data = text.encode(errors="replace")
+        try:
+            while data:
+                data = data[self.file.write(data) :]
+        except OSError as error:
+            self.whole = False
+            raise unwritable(self.path, error) from None
 
     def add(self, path: Path, prediction) -> None:
-        """A card of a prediction."""
+        """A card of a prediction. Raises UserError where it cannot be written."""
         self.count += 1
         y, x, h, w = prediction.box
         view = shrink(augment.crop(prediction.image, (y, x, h, w)))
@@ -79,7 +105,7 @@ class ContactSheet:
         polarity = prediction.polarity or ""
         if polarity in ("", prediction.label):
             polarity = ""
-        self.file.write(
+        self._write(
             f'<article class="example"><div class="pair">{images}</div><p class="verdict">'
             f'<span class="said"><b>{escape(prediction.label)}</b> '
             f"<span>{percent(prediction.probability)}</span></span>"

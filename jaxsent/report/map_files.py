@@ -1,10 +1,12 @@
 """Every map of a split as files: 16-bit PNG to look at, .npy to compute with."""
 
+import io
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from jaxsent import files
 from jaxsent.data import augment
 from jaxsent.errors import UserError
 from jaxsent.metrics import min_max, resize_map
@@ -32,18 +34,15 @@ def write(folder: Path, batch: dict, out: dict, classes: tuple[str, ...]) -> Non
         maps = {"sentiment_map": out["sentiment_map"][i]}
         if "class_maps" in out:
             maps |= dict(zip(classes, np.moveaxis(out["class_maps"][i], -1, 0), strict=True))
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            for name, values in maps.items():
-                save(place / name, values, size)
-        except OSError as error:
-            raise UserError(
-                f"eval.maps={folder}: cannot be written ({error.strerror}); choose another."
-            ) from None
+        files.make_folder(place)
+        for name, values in maps.items():
+            save(place / name, values, size)
 
 
 def save(path: Path, values: np.ndarray, size: tuple[int, int]) -> None:
-    """(h, w) -> `path`.npy as it is, and `path`.png of `size`, 16 bits."""
-    np.save(path.with_name(path.name + ".npy"), values.astype(np.float32))
+    """(h, w) -> `path`.npy as it is, and `path`.png of `size`, 16 bits. Raises UserError."""
+    array = io.BytesIO()
+    np.save(array, values.astype(np.float32))
+    files.write_bytes(path.with_name(path.name + ".npy"), array.getvalue())
     grey = np.rint(FULL * min_max(resize_map(values, size))).astype(np.uint16)
-    path.with_name(path.name + ".png").write_bytes(cv2.imencode(".png", grey)[1].tobytes())
+    files.write_bytes(path.with_name(path.name + ".png"), cv2.imencode(".png", grey)[1].tobytes())

@@ -10,6 +10,7 @@ from string import Template
 
 import numpy as np
 
+from jaxsent import files
 from jaxsent.report.calibration import calibration
 from jaxsent.report.charts import finite, line_chart, short
 from jaxsent.report.gallery import gallery
@@ -79,7 +80,9 @@ def write_report(
     config: Mapping | None = None,
     environment: Mapping | None = None,
 ) -> Path:
-    """Writes results.json and index.html into the directory and returns the page's path.
+    """Writes index.html and results.json into the directory and returns the page's path.
+
+    Either is whole or what it was; results.json, by which a run counts as tested, comes last.
 
     Args:
       directory: made where it is missing.
@@ -96,12 +99,14 @@ def write_report(
       chosen_units: the image that each unit of a class rose highest in.
       config: shown as JSON.
       environment: name → text, shown as a table; "command" is shown above it.
+
+    Raises:
+      UserError: the directory cannot be written.
     """
     directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
+    files.make_folder(directory)
     results = plain(results)
     numbers = json.dumps(results, indent=2, sort_keys=True, allow_nan=False)
-    (directory / "results.json").write_text(numbers + "\n", encoding="utf-8")
     classes = list(results.get("classes") or [])
     detect_classes = list(results.get("detect_classes") or classes)
     sections = [
@@ -137,7 +142,8 @@ def write_report(
         ),
     )
     path = directory / "index.html"
-    path.write_text(page, encoding="utf-8")
+    files.write_text(path, page)
+    files.write_text(directory / "results.json", numbers + "\n")
     return path
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from jaxsent import files
 from jaxsent.data import augment, records
 from jaxsent.data.batches import class_names, num_examples
 from jaxsent.emotions import POLARITY
@@ -41,8 +42,9 @@ def draw(builder, split: str, count: int, out: Path) -> None:
         ax.imshow(picture(example))
         ax.set_title(_caption(builder, example), fontsize=9)
     try:
-        figure.savefig(out, dpi=110)
-    except (OSError, ValueError) as error:
+        with files.replacing(out) as part:
+            figure.savefig(part, dpi=110, format=out.suffix.lstrip(".") or "png")
+    except ValueError as error:  # a format that is none
         raise UserError(f"--out {out}: cannot be written ({error}).") from None
 
 

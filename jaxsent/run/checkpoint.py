@@ -3,8 +3,16 @@
 A run keeps the last two, to resume from, and the best by validation accuracy. Parts are stored
 apart, so that evaluation and transfer read parameters without the optimizer's state. Digests of a
 checkpoint's files lie beside them: of a damaged one nothing is read, and the one before counts.
+One that is deleted loses its name first, so that a crash leaves half a checkpoint under none.
 """
 
+import contextlib
+import errno
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import jax
@@ -16,10 +24,16 @@ from orbax.checkpoint import v1 as ocp
 
 from jaxsent.console import console
 from jaxsent.errors import Diverged, UserError
-from jaxsent.run import digests
+from jaxsent.files import REFUSED, unwritable
+from jaxsent.run import digests, sharding
 from jaxsent.run.state import TrainState
 
-Policies = ocp.training.preservation_policies
+NEWEST = 2
+"""How many checkpoints are kept beside the best."""
+DELETED = "deleted."
+"""Before the step in the name of a checkpoint that is being deleted."""
+LEFT_BEHIND = (f"{DELETED}*", "*.orbax-checkpoint-tmp*")
+"""Of a process that was killed while it deleted or saved."""
 AVERAGED = {"params": "ema", "batch_stats": "ema_batch_stats"}
 """Where the averages of what is evaluated are stored."""
 
@@ -27,26 +41,30 @@ AVERAGED = {"params": "ema", "batch_stats": "ema_batch_stats"}
 class Checkpoints:
     """The folder `checkpoints` of a run, as a context manager.
 
+    Args:
+      folder: made where it is not there.
+      training: delete what a killed training left; nobody else may be writing there.
+
     Raises:
       UserError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path):
-        best = Policies.BestN(
-            get_metric_fn=lambda metrics: metrics["accuracy"],
-            n=1,
-            keep_checkpoints_without_metrics=False,
-        )
-        keep = Policies.AnyPreservationPolicy([Policies.LatestN(2), best])
+    def __init__(self, folder: Path, training: bool = False):
         self.folder = folder
-        self._checkpointer = ocp.training.Checkpointer(folder.absolute(), preservation_policy=keep)
+        if training and jax.process_index() == 0:
+            for path in (path for kind in LEFT_BEHIND for path in folder.glob(kind)):
+                shutil.rmtree(path, ignore_errors=True)
+        with _disk(folder):
+            self._checkpointer = ocp.training.Checkpointer(folder.absolute())
         self._damage: dict[int, str | None] = {}
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self._checkpointer.close()
+    def __exit__(self, kind, *_):
+        # A save that failed fails once more here, in place of the error that tells of it.
+        with contextlib.suppress(*[ValueError, OSError] * bool(kind)), _disk(self.folder):
+            self._checkpointer.close()
 
     def save(self, state: TrainState, accuracy: float | None = None) -> None:
         """Writes `state` unless its step is there already.
@@ -55,19 +73,22 @@ class Checkpoints:
 
         Raises:
           Diverged: there are numbers in it that are not finite, or soon will not be.
+          UserError: the disk does not take it; the checkpoints before are untouched.
         """
         step = int(state.step)
         if step != self.last():
             check_finite(state)
             metrics = None if accuracy is None else {"accuracy": float(accuracy)}
-            self._checkpointer.save_checkpointables(step, _parts(state), metrics=metrics)
+            with _disk(self.folder):
+                self._checkpointer.save_checkpointables(step, _parts(state), metrics=metrics)
             if jax.process_index() == 0:
                 digests.write(self.folder / str(step))
+            there = self._steps()
+            self._delete(set(there) - {*there[-NEWEST:], self.best()})
 
     def discard(self, step: int) -> None:
         """Deletes the checkpoint of `step`, where there is one."""
-        if any(c.step == step for c in self._checkpointer.checkpoints):
-            self._checkpointer.delete(step)
+        self._delete({step} & set(self._steps()))
 
     def last(self) -> int | None:
         """Step of the newest checkpoint that is whole, None where there is none.
@@ -93,8 +114,7 @@ class Checkpoints:
           UserError: what was saved does not fit.
         """
         loaded = self._load(step, _parts(state))
-        for newer in [c.step for c in self._checkpointer.checkpoints if c.step > step]:
-            self._checkpointer.delete(newer)
+        self._delete(newer for newer in self._steps() if newer > step)
         return state.replace(**loaded | {"step": loaded["step"]["step"]})
 
     def variables(self, step: int, variables: dict) -> dict:
@@ -114,6 +134,26 @@ class Checkpoints:
         )
         loaded = self._checkpointer.load_checkpointables(step, abstract)
         return {kind: loaded.get(part, {}) for kind, part in parts.items()}
+
+    def _steps(self) -> list[int]:
+        return [c.step for c in self._checkpointer.checkpoints]
+
+    def _delete(self, steps: Iterable[int]) -> None:
+        """Deletes checkpoints, on all hosts at once."""
+        steps = list(steps)
+        if not steps:
+            return
+        if jax.process_index() == 0:
+            with _disk(self.folder):
+                for step in steps:
+                    unnamed = self.folder / f"{DELETED}{step}"
+                    shutil.rmtree(unnamed, ignore_errors=True)
+                    (self.folder / str(step)).rename(unnamed)
+                    shutil.rmtree(unnamed, ignore_errors=True)
+        sharding.anywhere(False)  # the others look again once they are gone
+        self._checkpointer.reload()
+        for step in steps:
+            self._damage.pop(step, None)
 
     def _whole(self) -> list:
         there = self._checkpointer.checkpoints
@@ -151,6 +191,27 @@ class Checkpoints:
         except ValueError as error:
             cause = error.__cause__ or error
             raise UserError(f"The checkpoint of step {step} does not fit: {cause}") from error
+
+
+@contextlib.contextmanager
+def _disk(folder: Path) -> Iterator[None]:
+    """Raises UserError where a disk refuses what orbax writes.
+
+    Meanwhile the tracebacks that its threads would log pass unseen: they say the same.
+    """
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        code = re.search(r"os_error_code='(\d+)'", str(error))  # of tensorstore, a ValueError
+        number = getattr(error, "errno", None) or (code and int(code[1]))
+        if number not in (*REFUSED, errno.EIO, errno.ENOTDIR):
+            raise
+        raise unwritable(folder, OSError(number, os.strerror(number))) from error
+    finally:
+        log.setLevel(level)
 
 
 def check_finite(state: TrainState) -> None:

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
+from jaxsent import files
 from jaxsent.errors import UserError
 
 FILE = "digests.json"
@@ -17,12 +17,7 @@ UNSEALED = "unsealed" + 56 * "0"
 def write(folder: Path) -> None:
     """Leaves the digest of every file below `folder` in its digests.json."""
     digests = {name: digest(folder / name) for name in _files(folder)}
-    whole = folder / f"{FILE}.new"
-    with whole.open("w") as file:
-        json.dump(digests, file)
-        file.flush()
-        os.fsync(file.fileno())
-    whole.replace(folder / FILE)
+    files.write_bytes(folder / FILE, json.dumps(digests).encode(), durable=True)
 
 
 def damaged(folder: Path) -> str | None:
@@ -68,5 +63,5 @@ def digest(path: Path) -> str:
 
 
 def _files(folder: Path) -> list[str]:
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(str(path.relative_to(folder)) for path in paths if path.name != FILE)
+    names = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in names if not name.startswith(FILE))

@@ -3,18 +3,21 @@
 Apart from experiment.py, since prediction does without data sets and what reads them.
 """
 
+import contextlib
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from jaxsent import models
+from jaxsent import files, locks, models
 from jaxsent.errors import UserError
 from jaxsent.models.inference import predict_step
 from jaxsent.pretrained import Preprocessing
+from jaxsent.run import sharding
 
 
 def create(run: Path) -> None:
@@ -29,6 +32,51 @@ def create(run: Path) -> None:
         ) from None
 
 
+@contextlib.contextmanager
+def training(run: Path) -> Iterator[None]:
+    """Keeps a second training out of a run's folder; of many hosts the first holds the lock.
+
+    Raises:
+      UserError: another process trains there.
+    """
+    refusal = (
+        f"{run} is in use: {{}} trains there. Wait for its end (the same command then goes on from "
+        "its last checkpoint), or choose another --workdir."
+    )
+    with _locked(run / ".training.lock", refusal):
+        yield
+
+
+@contextlib.contextmanager
+def evaluating(run: Path) -> Iterator[None]:
+    """Lets one process at a time write a run's results; others wait, the last one's remain.
+
+    They are not refused: a training that ends would end without its results.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
+    waiting = f"{run}: {{}} is evaluating it; waiting for its end."
+    with _locked(run / ".evaluation.lock", waiting, wait=True):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(path: Path, refusal: str, wait: bool = False) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        error = None
+        if jax.process_index() == 0:
+            try:
+                stack.enter_context(locks.held(path, refusal, wait))
+            except UserError as refused:
+                error = refused
+        if sharding.anywhere(error is not None):
+            raise error or UserError(
+                f"{path.parent}: the first host cannot write there; it says why."
+            )
+        yield
+
+
 def begun(run: Path) -> bool:
     """Whether a run has a checkpoint to go on from."""
     folder = run / "checkpoints"
@@ -38,13 +86,7 @@ def begun(run: Path) -> bool:
 
 def write_config(run: Path, config: dict) -> None:
     """config.json, whole or as it was before. Raises UserError where it cannot be written."""
-    text = json.dumps(config, indent=2, default=list) + "\n"
-    try:
-        whole = run / "config.json.new"
-        whole.write_text(text)
-        whole.replace(run / "config.json")
-    except OSError as error:
-        raise UserError(f"{run}/config.json cannot be written ({error.strerror}).") from None
+    files.write_text(run / "config.json", json.dumps(config, indent=2, default=list) + "\n")
 
 
 def read_config(run: Path) -> dict:

@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 
 import jaxsent
+from jaxsent import files
 from jaxsent.run import logbook
 
 FILE = "history.jsonl"
@@ -19,13 +20,15 @@ FILE = "history.jsonl"
 def record(workdir: Path, call: str, **facts) -> None:
     """Appends a line: what was called ("train", "trained" or "stopped" at its end, "evaluate"),
     when, by which command and versions, and `facts`. Only the first host writes.
+
+    Raises:
+      UserError: it cannot be written.
     """
     if jax.process_index():
         return
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     line = {"call": call, "time": now, **facts, **environment()}
-    with (workdir / FILE).open("a") as file:
-        file.write(json.dumps(line) + "\n")
+    files.append_line(workdir / FILE, json.dumps(line))
 
 
 def read(workdir: Path) -> list[dict]:

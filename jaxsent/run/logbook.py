@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 import rich.progress
-from tensorboardX import SummaryWriter
 
+from jaxsent import files
 from jaxsent.console import console
+from jaxsent.run.events import Events
 
 
 class Logbook:
@@ -20,6 +21,9 @@ class Logbook:
       start, total: first and last step.
       batch_size: images a step, for images/s.
       quiet: neither write nor show.
+
+    Raises:
+      UserError: the folder cannot be written; `write` raises it too.
     """
 
     def __init__(self, workdir: Path, start: int, total: int, batch_size: int, quiet: bool):
@@ -27,11 +31,10 @@ class Logbook:
         self.start, self.total, self.began = start, total, time.perf_counter()
         if quiet:
             return
-        path = workdir / "metrics.jsonl"
-        kept = [line for line in read(path) if line["step"] <= start] if start else []
-        path.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        self.file = path.open("a", buffering=1)
-        self.events = SummaryWriter(str(workdir), purge_step=start + 1 if start else None)
+        self.path = workdir / "metrics.jsonl"
+        kept = [line for line in read(self.path) if line["step"] <= start] if start else []
+        files.write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))
+        self.events = Events(workdir, start)
         self.bar = rich.progress.Progress(
             rich.progress.TextColumn("step {task.completed}/{task.total}"),
             rich.progress.BarColumn(),
@@ -56,9 +59,8 @@ class Logbook:
             return
         values = {k: float(v) for k, v in values.items()}
         finite = {k: v for k, v in values.items() if math.isfinite(v)}
-        self.file.write(json.dumps({"step": step, "split": split, **finite}) + "\n")
-        for name, value in values.items():
-            self.events.add_scalar(f"{split}/{name}", value, step)
+        files.append_line(self.path, json.dumps({"step": step, "split": split, **finite}))
+        self.events.add(step, {f"{split}/{name}": value for name, value in values.items()})
         text = f"loss {values['loss']:.3f}"
         if "accuracy" in values:
             text += f"  accuracy {values['accuracy']:.3f}"
@@ -73,10 +75,9 @@ class Logbook:
             console.print(f"step {step}/{self.total}  {split:10s} {text}{clock}")
 
     def close(self) -> None:
-        """Ends the bar and closes the files."""
+        """Ends the bar and closes TensorBoard's file."""
         if not self.quiet:
             self.bar.stop()
-            self.file.close()
             self.events.close()
 
 

@@ -58,6 +58,11 @@ def local(tree):
     return jax.tree.map(part, tree)
 
 
+def anywhere(here: bool) -> bool:
+    """Whether something is so on any host; all get the same answer."""
+    return bool(np.any(gather(np.array([here]))))
+
+
 def gather(tree):
     """Each host's (n, …) arrays -> all hosts' rows, on every host."""
     if jax.process_count() == 1:

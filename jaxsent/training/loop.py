@@ -45,12 +45,20 @@ def train(config, workdir: Path, accept_changes: bool = False) -> dict:
       The results of the test split.
 
     Raises:
-      UserError: bad input, or the run there is another; nothing of it was touched.
+      UserError: bad input, or the run there is another, or another process trains it; nothing of
+        it was touched. Or the disk takes no more.
       Diverged: a loss, gradient or parameters that are not finite.
       Interrupted: SIGINT or SIGTERM; the state is saved.
     """
     compared_maps.outside_paths(config.eval.compare)  # wrong ones are told before hours of training
     folder.create(workdir)
+    with folder.training(workdir):
+        task, variables, step = _trained(config, workdir, accept_changes)
+        return evaluate.evaluate(task, variables, workdir, step)
+
+
+def _trained(config, workdir: Path, accept_changes: bool):
+    """The experiment, the variables to evaluate and their step, once training is done."""
     task = experiment.make(config, workdir)
     settings = experiment.described(task)
     images = task.train_count
@@ -60,7 +68,7 @@ def train(config, workdir: Path, accept_changes: bool = False) -> dict:
     tx = optim.optimizer(config.optim, factor, config.model.freeze == "backbone")
     everywhere = sharding.replicated(task.mesh)
 
-    with Checkpoints(workdir / "checkpoints") as checkpoints:
+    with Checkpoints(workdir / "checkpoints", training=True) as checkpoints:
         last, changed = checkpoints.last(), {}
         create = jax.jit(
             lambda v: TrainState.create(v, tx, config.train.ema > 0), out_shardings=everywhere
@@ -91,8 +99,7 @@ def train(config, workdir: Path, accept_changes: bool = False) -> dict:
                 seconds = round(time.perf_counter() - began, 1)
                 history.record(workdir, ended, step=step, seconds=seconds)
         step = checkpoints.best() if config.data.validation_split else checkpoints.last()
-        variables = checkpoints.variables(step, state.variables())
-    return evaluate.evaluate(task, variables, workdir, step)
+        return task, checkpoints.variables(step, state.variables()), step
 
 
 def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) -> TrainState:

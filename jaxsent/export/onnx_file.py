@@ -15,6 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from jaxsent.errors import UserError
+from jaxsent.export import onnx_references
+from jaxsent.export.memory import bounded_onnx
+from jaxsent.pretrained.names import shown
+from jaxsent.pretrained.protobuf import Damaged
 from jaxsent.run import digests
 from jaxsent.run.card import KEY, read_metadata
 
@@ -48,7 +52,7 @@ def write(path: Path, variables: dict, metadata: dict) -> None:
     data = digests.sealed(model.SerializeToString())
     images = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), np.uint8)
     expected = jax.device_get(jax.jit(step)(variables, images))
-    errors = disagreement(_runner(_session(data, path))(images), expected)
+    errors = disagreement(_runner(_session(data, path), path)(images), expected)
     worst = max(errors, key=errors.get)
     if not errors[worst] < TOLERANCE:
         raise UserError(
@@ -59,24 +63,33 @@ def write(path: Path, variables: dict, metadata: dict) -> None:
 
 
 def read(path: Path) -> tuple[dict, Callable[[np.ndarray], dict], dict]:
-    """-> what it says of itself; images -> predictions; {prediction: shape, None for the batch}.
+    """-> what it says of itself; images -> predictions; {array: shape, None for the batch}.
+
+    The arrays are the predictions, and "image", what the network reads.
 
     Raises:
-      UserError: it is not there, damaged or no file of ours, or onnxruntime is not installed.
+      UserError: it is not there, damaged, no file of ours or not all in this file, or onnxruntime
+        is not installed. So does the network, where it asks for more memory than memory.limit.
     """
     try:
-        data = path.read_bytes()  # a path given to onnxruntime could point at further files
+        data = path.read_bytes()
+        onnx_references.check(data)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    except Damaged as error:
+        raise UserError(f"{path}: damaged, or no ONNX file ({error}).") from None
     session = _session(data, path)
     properties = session.get_modelmeta().custom_metadata_map
     digests.check_seal(data, properties.get(digests.SEAL), path)
     metadata = read_metadata(properties.get(KEY), path)
     inputs = [(i.name, i.type, len(i.shape)) for i in session.get_inputs()]
     if inputs != [("image", "tensor(uint8)", 4)]:
-        raise UserError(f"{path}: expected one input `image` of uint8, found {inputs}.")
-    shapes = {out.name: (None, *out.shape[1:]) for out in session.get_outputs()}
-    return metadata, _runner(session), shapes
+        found = shown(inputs, 200)
+        raise UserError(f"{path}: expected one input `image` of uint8, found {found}.")
+    if any(out.type != "tensor(float)" for out in session.get_outputs()):
+        raise UserError(f"{path}: its network answers with something else than float32.")
+    arrays = (*session.get_inputs(), *session.get_outputs())
+    return metadata, _runner(session, path), {a.name: (None, *a.shape[1:]) for a in arrays}
 
 
 def disagreement(outputs: dict, expected: dict) -> dict[str, float]:
@@ -147,13 +160,21 @@ def _session(data: bytes, path: Path):
         raise UserError(f"{path.name} needs onnxruntime: {INSTALL}") from None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    for key, value in bounded_onnx().items():
+        options.add_session_config_entry(key, value)
     try:
         return onnxruntime.InferenceSession(data, options, ["CPUExecutionProvider"])
     except Exception as error:  # each fault has a class of its own, not public ones
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: damaged, or no ONNX file ({reason}).") from None
+        raise UserError(f"{path}: damaged, or no ONNX file ({shown(error, 200)}).") from None
 
 
-def _runner(session) -> Callable[[np.ndarray], dict]:
+def _runner(session, path: Path) -> Callable[[np.ndarray], dict]:
     names = [out.name for out in session.get_outputs()]
-    return lambda images: dict(zip(names, session.run(names, {"image": images}), strict=True))
+
+    def network(images: np.ndarray) -> dict:
+        try:
+            return dict(zip(names, session.run(names, {"image": images}), strict=True))
+        except Exception as error:  # as above; memory beyond what it was given is one of them
+            raise UserError(f"{path}: its network does not run ({shown(error, 200)}).") from None
+
+    return network

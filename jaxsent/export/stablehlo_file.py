@@ -7,6 +7,7 @@ any b and for cpu, cuda and tpu), `weights.safetensors` (the variables, by paths
 
 import json
 import re
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from jaxsent.errors import UserError
+from jaxsent.export.memory import judged
+from jaxsent.pretrained.names import shown
 from jaxsent.run.card import read_metadata
 from jaxsent.run.folder import step_of
 
@@ -24,6 +27,8 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 CARD, PROGRAM, WEIGHTS = "card.json", "model.stablehlo", "weights.safetensors"
 HARMLESS = re.compile(r"stablehlo\.custom_call @shape_assertion\(")
 """How a program with a symbolic batch checks the shapes of its arguments."""
+OUTWARD = re.compile(r"custom_call|stablehlo\.(infeed|outfeed|recv|send|while)\b")
+"""Operations that call what is not in the file, wait for another program, or may never end."""
 
 
 def write(path: Path, variables: dict, metadata: dict) -> None:
@@ -50,18 +55,25 @@ def write(path: Path, variables: dict, metadata: dict) -> None:
 
 
 def read(path: Path) -> tuple[dict, Callable[[np.ndarray], dict], dict]:
-    """-> what it says of itself; images -> predictions; {prediction: shape, None for the batch}.
+    """-> what it says of itself; images -> predictions; {array: shape, None for the batch}.
+
+    The arrays are the predictions, and "image", what the network reads.
 
     Raises:
-      UserError: it is not there, damaged, no file of ours, or not for this JAX or device.
+      UserError: it is not there, damaged, no file of ours, or not for this JAX or device. So does
+        the network, where it asks for more memory than memory.limit.
     """
     metadata, program, weights = _opened(path)
     _check(path, program)
     variables = jax.device_put(_variables(path, program, weights))
-    call = jax.jit(program.call)
-    out = jax.tree.unflatten(program.out_tree, program.out_avals)
-    shapes = {name: (None, *aval.shape[1:]) for name, aval in out.items()}
-    return metadata, lambda images: jax.device_get(call(variables, images)), shapes
+    return metadata, judged(jax.jit(program.call), variables, str(path)), _shapes(path, program)
+
+
+_DAMAGE = (
+    *(EOFError, LookupError, NotImplementedError, OSError, OverflowError, RuntimeError),
+    *(TypeError, ValueError, struct.error, zipfile.BadZipFile),
+)
+"""What zipfile raises; RuntimeError where a member is encrypted."""
 
 
 def _opened(path: Path) -> tuple[dict, jax.export.Exported, dict]:
@@ -73,10 +85,10 @@ def _opened(path: Path) -> tuple[dict, jax.export.Exported, dict]:
         program = _program(path, parts[PROGRAM])
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file.") from None
-    except (OSError, zipfile.BadZipFile, KeyError, EOFError, SafetensorError) as error:
+    except (*_DAMAGE, SafetensorError) as error:
         raise UserError(
             f"{path}: expected what `jaxsent export --format stablehlo` writes; this file is "
-            f"damaged, or another ({error})."
+            f"damaged, or another ({shown(error)})."
         ) from None
     return read_metadata(parts[CARD], path), program, weights
 
@@ -105,11 +117,32 @@ def _check(path: Path, program: jax.export.Exported) -> None:
             f"{path}: exported for {', '.join(program.platforms)}; this JAX runs on {platform}."
         )
     # A custom call runs any function that jaxlib or a plugin registered, on any arguments.
-    if "custom_call" in HARMLESS.sub("", program.mlir_module()):
+    try:
+        outward = OUTWARD.search(HARMLESS.sub("", program.mlir_module()))
+    except Exception as error:  # as `_program`
+        raise UserError(f"{path}: its program is damaged ({type(error).__name__}).") from None
+    if outward:
         raise UserError(
-            f"{path}: its program calls functions outside StableHLO, which no export of jaxsent "
-            "does; not run."
+            f"{path}: its program calls functions outside StableHLO, or has loops "
+            f"({outward[0]}), which no export of jaxsent does; not run."
         )
+
+
+def _shapes(path: Path, program: jax.export.Exported) -> dict[str, tuple]:
+    """{"image", and each prediction: shape, None for the batch}. Raises UserError."""
+    try:
+        (_, image), _ = jax.tree.unflatten(program.in_tree, program.in_avals)
+        out = jax.tree.unflatten(program.out_tree, program.out_avals)
+        kinds = {aval.dtype for aval in out.values()}
+        if image.dtype != np.uint8 or kinds != {np.dtype(np.float32)}:
+            raise TypeError
+        arrays = {"image": image} | out
+        return {name: (None, *array.shape[1:]) for name, array in arrays.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise UserError(
+            f"{path}: expected a program from images of uint8 to predictions of float32 by name; "
+            "it is damaged."
+        ) from None
 
 
 def _variables(path: Path, program: jax.export.Exported, weights: dict) -> dict:

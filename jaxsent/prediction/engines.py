@@ -4,6 +4,7 @@ A model is a run's folder, a file of `jaxsent export`, or what `jaxsent push` wr
 `hf:OWNER/NAME` on the hub. None of them can run code on being opened.
 """
 
+import collections
 import importlib.util
 import sys
 import time
@@ -15,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxsent.errors import UserError
+from jaxsent.pretrained.names import shown
+from jaxsent.run import ranges
 from jaxsent.run.card import KEY, Card, card_of, read_metadata
 from jaxsent.run.digests import SEAL, check_seal
 from jaxsent.startup import keep_programs
@@ -155,6 +158,7 @@ def _run(run: Path) -> Engine:
 
     config = read_config(run) | {"results": read_results(run)}
     card = card_of(config, run / "config.json")
+    _built(config, card, run / "config.json")
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return _jax_engine(config, card, read_run(run, device))
 
@@ -172,28 +176,58 @@ def opened(path: Path) -> tuple[dict, Any, dict]:
     Raises:
       UserError: it is damaged, or the package of its backbone is not installed.
     """
-    import jax
-    from ml_collections import ConfigDict
     from safetensors import SafetensorError, safe_open
 
     from jaxsent import pretrained
-    from jaxsent.run.folder import network
 
     try:
         with safe_open(path, "np") as file:
             header = file.metadata() or {}
-    except SafetensorError as error:
-        raise UserError(f"{path}: damaged, or no safetensors file ({error}).") from None
+    except (SafetensorError, OSError) as error:
+        reason = shown(error, 200)
+        raise UserError(f"{path}: damaged, or no safetensors file ({reason}).") from None
     check_seal(path.read_bytes(), header.get(SEAL), path)
     metadata = read_metadata(header.get(KEY), path)
     card = card_of(metadata, path)
-    model = network(ConfigDict(metadata["model"]))
-    images = jax.ShapeDtypeStruct((1, card.image_size, card.image_size, 3), np.float32)
-    shapes = jax.eval_shape(model.init, jax.random.key(0), images)
+    model, shapes = _built(metadata, card, path)
     state = dict(pretrained.state_dict(path))
     if backbone := metadata.get("backbone"):
         state |= _packaged(backbone, path)
     return metadata, model, pretrained.from_torch(state, model, shapes)
+
+
+LONGEST = 64
+"""Of a list in what a model says of its network: more layers than any has."""
+
+
+def _built(metadata: dict, card: Card, path: Path) -> tuple[Any, dict]:
+    """The network that a model says it is, and the shapes of its variables.
+
+    Raises:
+      UserError: there is no such network, or a number of it is outside its range.
+    """
+    import jax
+    from ml_collections import ConfigDict
+
+    from jaxsent.run.folder import network
+
+    try:
+        options = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in metadata["model"].items()
+        }
+        if any(isinstance(value, tuple) and len(value) > LONGEST for value in options.values()):
+            raise ValueError(f"more than {LONGEST} layers")
+        ranges.check(collections.defaultdict(dict, model=options))
+        model = network(ConfigDict(metadata["model"]))
+        images = jax.ShapeDtypeStruct((1, card.image_size, card.image_size, 3), np.float32)
+        return model, jax.eval_shape(model.init, jax.random.key(0), images)
+    except UserError as error:
+        raise UserError(f"{path}: {shown(error, 400)}") from None
+    except Exception as error:  # Flax raises whatever a network of odd parts leads it to
+        raise UserError(
+            f"{path}: what it says of its network is damaged ({shown(error, 200)})."
+        ) from None
 
 
 def _packaged(backbone: str, path: Path) -> dict[str, np.ndarray]:
@@ -201,14 +235,16 @@ def _packaged(backbone: str, path: Path) -> dict[str, np.ndarray]:
     from jaxsent import pretrained
     from jaxsent.pretrained.sources import PACKAGES
 
-    if backbone not in PACKAGES:
-        raise UserError(f"{path}: its backbone {backbone!r} is none of {', '.join(PACKAGES)}.")
+    if not isinstance(backbone, str) or backbone not in PACKAGES:
+        known = ", ".join(PACKAGES)
+        raise UserError(f"{path}: its backbone {shown(backbone)!r} is none of {known}.")
     return {f"backbone.{key}": array for key, array in pretrained.state_dict(backbone).items()}
 
 
 def _jax_engine(metadata: dict, card: Card, variables: dict) -> Engine:
     import jax
 
+    from jaxsent.export.memory import judged
     from jaxsent.models import SUPERVISED
     from jaxsent.run.folder import step_of
 
@@ -218,7 +254,7 @@ def _jax_engine(metadata: dict, card: Card, variables: dict) -> Engine:
             "network that classifies photographs."
         )
     step = jax.jit(step_of(metadata, embedding=True))
-    return Engine("JAX", card, lambda images: jax.device_get(step(variables, images)))
+    return Engine("JAX", card, judged(step, variables, "The model"))
 
 
 def _stablehlo(path: Path) -> Engine:
@@ -235,17 +271,40 @@ def _onnx(path: Path) -> Engine:
 
 WITHOUT_NAMES = ("sentiment_map", "affect", "strangeness")
 """Outputs that are not one number for each class."""
+AXES = {
+    "class_probabilities": 2, "detect_probabilities": 2, "class_maps": 4, "sentiment_map": 3,
+    "affect": 2, "strangeness": 1,
+}  # fmt: skip
 
 
 def _exported(name: str, path: Path, metadata: dict, network: Callable, shapes: dict) -> Engine:
-    """Raises UserError where a file's names are not as many as its network's outputs."""
+    """Raises UserError where a file's names and geometry are not those of its network's arrays.
+
+    `shapes` are those of its outputs, None for the batch, and perhaps of "image".
+    """
     card = card_of(metadata, path)
+    side, answers = card.image_size, {k: v for k, v in shapes.items() if k != "image"}
     maps = len(card.emotions or card.classes)
     counts = {"class_probabilities": len(card.classes), "detect_probabilities": len(card.emotions)}
-    widths = {key: shape[-1] for key, shape in shapes.items() if key not in WITHOUT_NAMES}
+    widths = {key: shape[-1] for key, shape in answers.items() if key not in WITHOUT_NAMES}
     expected = {key: (counts | {"class_maps": maps}).get(key) for key in widths}
     if "class_probabilities" not in widths or widths != expected:
         raise UserError(
-            f"{path}: its network says {widths}, its labels are {expected}; it is damaged."
+            f"{path}: its network says {shown(widths, 200)}, its labels are "
+            f"{shown(expected, 200)}; it is damaged."
         )
-    return Engine(name, card, network)
+    image = shapes.get("image", (None, side, side, 3))
+    if image != (None, side, side, 3) or any(len(s) != AXES.get(k) for k, s in answers.items()):
+        raise UserError(
+            f"{path}: its network reads {image} and answers {shown(answers, 200)}; its labels are "
+            f"for images of {side} pixels; it is damaged."
+        )
+
+    def answered(images: np.ndarray) -> dict[str, np.ndarray]:
+        outputs = network(images)
+        counts = {key: np.shape(array)[:1] for key, array in outputs.items()}
+        if set(counts.values()) != {(len(images),)}:
+            raise UserError(f"{path}: its network answers {len(images)} images with {counts}.")
+        return outputs
+
+    return Engine(name, card, answered)

@@ -1,19 +1,16 @@
 """Caffe's weights without Caffe: .caffemodel and .binaryproto are protocol buffers, read as such.
 
-The wire format has nothing that could run code; every length is checked against the file's. Field
-numbers are those of Caffe's caffe.proto, in its three generations of layers.
+Field numbers are those of Caffe's caffe.proto, in its three generations of layers.
 """
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxsent.errors import UserError
-
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
+from jaxsent.pretrained.protobuf import Damaged, fields, varint
 
 
 class Layer(NamedTuple):
@@ -43,14 +40,14 @@ def read(path: Path) -> dict[str, np.ndarray]:
     """
     state = {}
     try:
-        for number, value in _fields(_bytes(path)):
+        for number, value in fields(_bytes(path)):
             if number in LAYERS and isinstance(value, memoryview):
                 name, blobs = _layer(value, LAYERS[number])
                 for leaf, blob in zip(("weight", "bias"), blobs):
                     array = _blob(blob)
                     last = leaf == "bias" or array.shape[:2] == (1, 1)
                     state[f"{name}.{leaf}"] = _squeezed(array, leaf) if last else array
-    except _Damaged as error:
+    except Damaged as error:
         raise UserError(f"{path}: damaged, or no .caffemodel ({error}).") from None
     if not state:
         raise UserError(f"{path}: expected a .caffemodel, found no layer with weights in it.")
@@ -61,16 +58,12 @@ def read_mean(path: Path) -> np.ndarray:
     """A .binaryproto -> (3, H, W) float32, BGR: the mean image. Raises UserError."""
     try:
         mean = _blob(_bytes(path))
-    except _Damaged as error:
+    except Damaged as error:
         raise UserError(f"{path}: damaged, or no .binaryproto ({error}).") from None
     mean = mean.reshape(mean.shape[-3:])
     if mean.ndim != 3 or mean.shape[0] != 3:
         raise UserError(f"{path}: expected a mean image of 3 channels, found {mean.shape}.")
     return mean
-
-
-class _Damaged(Exception):
-    """What is wrong with the bytes."""
 
 
 def _bytes(path: Path) -> memoryview:
@@ -81,7 +74,7 @@ def _bytes(path: Path) -> memoryview:
 
 def _layer(message: memoryview, layer: Layer) -> tuple[str, list[memoryview]]:
     name, blobs = "", []
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if not isinstance(value, memoryview):
             continue
         if number == layer.name:
@@ -95,7 +88,7 @@ def _layer(message: memoryview, layer: Layer) -> tuple[str, list[memoryview]]:
 
 def _blob(message: memoryview) -> np.ndarray:
     old, shape, parts = {}, None, []
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if number in (1, 2, 3, 4) and isinstance(value, int):
             old[number] = value
         elif number == DIMENSIONS and isinstance(value, memoryview):
@@ -103,24 +96,24 @@ def _blob(message: memoryview) -> np.ndarray:
         elif number in (DATA, DOUBLES) and isinstance(value, memoryview):
             kind = np.dtype("<f4" if number == DATA else "<f8")
             if len(value) % kind.itemsize:
-                raise _Damaged("a list of numbers ends within one")
+                raise Damaged("a list of numbers ends within one")
             parts.append(np.frombuffer(value, kind))
     shape = [old.get(i, 1) for i in (1, 2, 3, 4)] if shape is None else shape
     data = np.concatenate(parts) if parts else np.zeros(0, "<f4")
     if math.prod(shape) != data.size or not data.size:
-        raise _Damaged(f"a blob of shape {shape} holds {data.size} numbers")
+        raise Damaged(f"a blob of shape {shape} holds {data.size} numbers")
     return data.astype(np.float32).reshape(shape)
 
 
 def _dimensions(message: memoryview) -> list[int]:
     dimensions = []
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if number == 1 and isinstance(value, int):
             dimensions.append(value)
         elif number == 1:
             place = 0
             while place < len(value):
-                dimension, place = _varint(value, place)
+                dimension, place = varint(value, place)
                 dimensions.append(dimension)
     return dimensions
 
@@ -128,41 +121,3 @@ def _dimensions(message: memoryview) -> list[int]:
 def _squeezed(array, leaf):
     """Old files have (1, 1, out, in) and (1, 1, 1, out)."""
     return array.reshape(-1) if leaf == "bias" else array.reshape(array.shape[-2:])
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """A message's fields: number, and the value as an integer or as bytes.
-
-    Single floats come as their four bytes, as a list of one.
-    """
-    place = 0
-    while place < len(message):
-        key, place = _varint(message, place)
-        number, kind = key >> 3, key & 7
-        if kind == VARINT:
-            value, place = _varint(message, place)
-            yield number, value
-            continue
-        if kind == BYTES:
-            length, place = _varint(message, place)
-        elif kind in (FIXED64, FIXED32):
-            length = 8 if kind == FIXED64 else 4
-        else:
-            raise _Damaged(f"wire type {kind}")
-        if length > len(message) - place:
-            raise _Damaged("cut short")
-        yield number, message[place : place + length]
-        place += length
-
-
-def _varint(message: memoryview, place: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if place >= len(message):
-            raise _Damaged("cut short")
-        byte = message[place]
-        place += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, place
-    raise _Damaged("a number of more than ten bytes")

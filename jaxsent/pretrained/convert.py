@@ -5,6 +5,7 @@ layout: convolutions OIHW ↔ HWIO, matrices (out, in) ↔ (in, out), and the fi
 flattening reads c·h·w in torch and h·w·c here.
 """
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxsent import models
 from jaxsent.errors import UserError
+from jaxsent.pretrained.names import shown
 
 LEAVES = {
     "kernel": "weight",
@@ -100,13 +102,15 @@ def fill(state_dict, matched: Match, model, variables: dict, new_layers: bool) -
     loaded, misfits = {}, {}
     for path, name in matched.names.items():
         shape = tuple(flat[path].shape)
-        array = to_flax(np.asarray(state_dict[name]), shape)
-        if array.shape != shape:
-            misfits[path] = f"{name} {np.shape(state_dict[name])} for {shape}"
-        loaded[path] = np.ascontiguousarray(array, dtype=np.float32)
+        stored = np.asarray(state_dict[name])
+        array = to_flax(stored, shape) if stored.size == math.prod(shape) else stored
+        if array.shape == shape:
+            loaded[path] = np.ascontiguousarray(array, dtype=np.float32)
+        else:  # not copied: many names may share one storage
+            misfits[path] = f"{name} {stored.shape} for {shape}"
     if misfits:
         problems.append(f"{len(misfits)} of another shape ({listed(list(misfits.values()))})")
-    if not loaded:
+    if not matched.names:
         problems = ["no name of its layers"]
     if problems:
         advice = _advice(state_dict, matched, misfits, model)
@@ -135,7 +139,8 @@ def to_flax(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         array = array.reshape(len(array), -1)  # timm's VGG: fc6 as a 7×7 convolution
     if array.ndim == 4:
         array = array.transpose(2, 3, 1, 0)
-        return array.reshape(array.shape[2:]) if len(shape) == 2 else array
+        dense = len(shape) == 2 and array.shape[:2] == (1, 1)
+        return array.reshape(array.shape[2:]) if dense else array
     if array.ndim == 2:
         side = FLATTENED.get(array.shape[1])
         if side:
@@ -164,7 +169,7 @@ def unwrap(state_dict: Mapping) -> Mapping:
     for key in ("model_state_dict", "state_dict", "model"):
         if isinstance(state_dict.get(key), Mapping):
             state_dict = state_dict[key]
-    if state_dict and all(k.startswith("module.") for k in state_dict):
+    if state_dict and all(str(k).startswith("module.") for k in state_dict):
         state_dict = {k.removeprefix("module."): v for k, v in state_dict.items()}
     return state_dict
 
@@ -189,7 +194,7 @@ def table(matched: Match, variables: dict) -> str:
 def listed(items, most: int = 10) -> str:
     """The first `most` items and how many more there are."""
     rest = f" and {len(items) - most} more" if len(items) > most else ""
-    return ", ".join(items[:most]) + rest
+    return ", ".join(shown(item, 120) for item in items[:most]) + rest
 
 
 def _is_new(path: tuple) -> bool:
@@ -240,7 +245,7 @@ def _advice(state_dict, matched: Match, misfits, model) -> str:
     """Which options would make the file fit, where that can be told."""
     advice = []
     for path in misfits:
-        width = np.shape(state_dict[matched.names[path]])[0]
+        width = np.size(state_dict[matched.names[path]])  # of a bias
         if path[1] in ("classifier", "fc", "fc8") and path[-1] == "bias":
             advice.append(f"model.num_classes={width}")
         if path[1] == "detector" and path[-1] == "bias":

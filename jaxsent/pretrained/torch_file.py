@@ -57,6 +57,8 @@ def read(path: str | Path) -> dict:
 def _read_zip(data: bytes) -> Any:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         records = {info.filename: info for info in archive.infolist()}
+    if sum(info.file_size for info in records.values()) > len(data):
+        raise Refused("has records that overlap, or end beyond it; the file is damaged")
     pickles = [n for n in records if n.endswith("/data.pkl") and n.count("/") == 1]
     if len(pickles) != 1:
         raise Refused(
@@ -138,7 +140,8 @@ def _read_legacy(data: bytes) -> Any:
     start = stream.tell()
     evaluate(stream, lambda id_: ids.setdefault(id_.key, id_), lambda *_: None)
     keys = header()
-    if not isinstance(keys, list) or set(keys) != set(ids) or len(keys) != len(ids):
+    texts = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+    if not texts or set(keys) != set(ids) or len(keys) != len(ids):
         raise Refused("its list of storages does not match its tensors; the file is damaged")
     position = stream.tell()
     arrays = {}

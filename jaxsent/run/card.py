@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from jaxsent import __version__
 from jaxsent.errors import UserError
+from jaxsent.pretrained.names import shown
 from jaxsent.run.provenance import UNTESTED, Provenance, provenance
 from jaxsent.run.ranges import RANGES
 
@@ -95,7 +96,7 @@ def read_metadata(text: str | bytes | None, file: Path) -> dict:
         )
     try:
         metadata = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         metadata = None
     if not isinstance(metadata, dict):
         raise UserError(f"{file}: the metadata in it is damaged.")
@@ -123,15 +124,18 @@ def card_of(metadata: dict, file: Path) -> Card:
             numbers = metadata["input"].get(key, (1.0, 1.0, 1.0))
             if len(numbers) != 3 or not all(v in RANGES[f"input.{key}"] for v in numbers):
                 raise ValueError(f"input.{key}={numbers}")
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{file}: what it says of its model is damaged ({error!r}).") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{file}: what it says of its model is damaged ({shown(repr(error), 200)})."
+        ) from None
     if not card.classes:
         raise UserError(
             f"{file}: its network has no classes; expected one that classifies photographs."
         )
     fits = 0 < card.image_size <= (card.resize or card.image_size) <= LARGEST
     if not fits or card.interpolation not in ("bilinear", "bicubic"):
-        raise UserError(f"{file}: no network sees images of {card[2:5]}; its metadata is damaged.")
+        geometry = shown(card[2:5])
+        raise UserError(f"{file}: no network sees images of {geometry}; its metadata is damaged.")
     return card
 
 

@@ -95,9 +95,12 @@ def read_config(run: Path) -> dict:
     if not path.is_file():
         raise UserError(f"{run}: expected a run's folder with config.json in it.")
     try:
-        return json.loads(path.read_text())
-    except ValueError as error:
+        config = json.loads(path.read_text())
+    except (OSError, RecursionError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error}).") from None
+    if not isinstance(config, dict):
+        raise UserError(f"{path} is damaged (expected an object, found {type(config).__name__}).")
+    return config
 
 
 def read_results(run: Path) -> dict:

@@ -58,7 +58,8 @@ def get_config() -> ConfigDict:
     d.dir = "~/tensorflow_datasets"  # where prepared sets are
     d.source = ""  # the folder as its authors gave it: prepared from there on first use
     d.strict = False  # stop at the first missing or undecodable image
-    d.workers = 0  # processes that decode; 0: threads of this one
+    d.workers = -1  # processes that decode; 0: threads of this one; -1: as many as feed the
+    # accelerators, threads where there are none
     d.keep = 1.0  # GiB of decoded photographs kept for the next epochs, over all workers
     d.crops = 0  # with model.freeze=backbone: crops of each photograph that the backbone sees once
     # and for all, kept on disk; 0: fresh ones, seen anew in every epoch

@@ -165,7 +165,9 @@ def collect(task, variables, split=None, brief=False) -> Collected:
         ten_crop=config.eval.ten_crop and not brief,
         whole=not brief,
         maps=truths,
-        workers=config.data.workers,
+        workers=sharding.workers(
+            config.data, config.eval.batch_size, num_examples(task.builder, split)
+        ),
         enlarging=task.preprocessing.interpolation,
         ratings=tuple(config.model.regress),
         process_index=jax.process_index(),

@@ -20,6 +20,8 @@ def get_config() -> ConfigDict:
     m.tap = config_dict.placeholder(str)  # the feature map F; unset: the backbone's own
     m.freeze = "none"  # none; statistics: batch norm as loaded; backbone: all of it as loaded
     m.dtype = "float32"  # of the computation: float32 or bfloat16; parameters stay float32
+    m.precision = "fast"  # of products: fast, as the device is made for them (TF32 on GPUs,
+    # bfloat16 on TPUs), or exact, in float32
     m.maps_per_class = 4  # k of the cross-spatial pooling, M of wildcat
     m.pooling = "max"  # max (papers) or avg (the first author's notebook)
     m.map_weights = "raw"  # of the sentiment map: raw v (WSCNet Eq. 3) or softmax

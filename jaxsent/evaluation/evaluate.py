@@ -20,6 +20,7 @@ from jaxsent.evaluation.examples import Examples
 from jaxsent.evaluation.units import Units
 from jaxsent.models import explain
 from jaxsent.models.inference import predict_step
+from jaxsent.models.precision import computed
 from jaxsent.paper.table import GEOMETRY
 from jaxsent.report import map_files
 from jaxsent.report.units import Unit
@@ -175,7 +176,7 @@ def collect(task, variables, split=None, brief=False) -> Collected:
     )
     explained = tuple(n for n in compared if n in explain.MAPS and truths)
     predict = jax.jit(
-        predict_step(task.model, task.preprocessing, explained),
+        computed(predict_step(task.model, task.preprocessing, explained), config.model.precision),
         out_shardings=sharding.by_batch(task.mesh),
     )
     examples = Examples(task.classes, config.eval.examples, config.seed)

@@ -90,7 +90,7 @@ def pillow(data: bytes, rng) -> np.ndarray:
 
 def measure(name: str, folder: Path) -> float:
     """Images per second of this process's CPU time."""
-    from jaxsent.data import batches, records
+    from jaxsent.data import feed, records
     from jaxsent.data.batches import num_examples
 
     builder = prepared(folder)
@@ -114,7 +114,7 @@ def measure(name: str, folder: Path) -> float:
     else:
         work = lambda data: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)  # noqa: E731
         if "kept" in name:
-            batches._prepare_process()
+            feed.prepare_process()
     work(files[0])
     began = time.process_time()
     for i in range(BATCHES * BATCH):

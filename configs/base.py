@@ -20,6 +20,8 @@ def get_config() -> ConfigDict:
     m.tap = config_dict.placeholder(str)  # the feature map F; unset: the backbone's own
     m.freeze = "none"  # none; statistics: batch norm as loaded; backbone: all of it as loaded
     m.dtype = "float32"  # of the computation: float32 or bfloat16; parameters stay float32
+    m.precision = "fast"  # of products: fast, as the device is made for them (TF32 on GPUs,
+    # bfloat16 on TPUs), or exact, in float32
     m.maps_per_class = 4  # k of the cross-spatial pooling, M of wildcat
     m.pooling = "max"  # max (papers) or avg (the first author's notebook)
     m.map_weights = "raw"  # of the sentiment map: raw v (WSCNet Eq. 3) or softmax
@@ -58,7 +60,8 @@ def get_config() -> ConfigDict:
     d.dir = "~/tensorflow_datasets"  # where prepared sets are
     d.source = ""  # the folder as its authors gave it: prepared from there on first use
     d.strict = False  # stop at the first missing or undecodable image
-    d.workers = 0  # processes that decode; 0: threads of this one
+    d.workers = -1  # processes that decode; 0: threads of this one; -1: as many as feed the
+    # accelerators, threads where there are none
     d.keep = 1.0  # GiB of decoded photographs kept for the next epochs, over all workers
     d.crops = 0  # with model.freeze=backbone: crops of each photograph that the backbone sees once
     # and for all, kept on disk; 0: fresh ones, seen anew in every epoch

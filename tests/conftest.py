@@ -12,6 +12,8 @@ import pytest  # noqa: E402
 
 absl.flags.FLAGS.mark_as_parsed()  # grain's worker processes read flags
 jax.config.update("jax_num_cpu_devices", 4)
+# References are of float32: a GPU's or a TPU's own products are not (model.precision).
+jax.config.update("jax_default_matmul_precision", "highest")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
@@ -30,6 +32,13 @@ def oasis_folder():
     if not folder.is_dir():
         pytest.skip("needs ../shared/data/oasis, which is beside a developer's checkout only")
     return folder
+
+
+@pytest.fixture
+def four_devices():
+    """Skips where JAX computes on accelerators, unless there are four of them."""
+    if jax.device_count() != 4:
+        pytest.skip(f"needs four devices, as JAX_PLATFORMS=cpu has; here are {jax.devices()}")
 
 
 @pytest.fixture(scope="session")

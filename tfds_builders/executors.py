@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from jaxsent.errors import UserError
+from jaxsent.startup import cores
 
 Run = Callable[[Callable, Sequence], Iterator]
 
@@ -29,11 +30,6 @@ BEAM_OPTIONS = (
     "--direct_num_workers=0",  # one a core
     "--default_sdk_harness_log_level=ERROR",
 )
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 @contextlib.contextmanager

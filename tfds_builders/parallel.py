@@ -3,10 +3,11 @@
 import collections
 import concurrent.futures
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator
 
 import cv2
+
+from jaxsent.startup import cores
 
 
 def ahead(function: Callable, items: Iterable) -> Iterator:
@@ -15,7 +16,7 @@ def ahead(function: Callable, items: Iterable) -> Iterator:
     Decoding, digests and files do not hold Python's lock. What is not read is not worked out.
     """
     cv2.setNumThreads(1)  # every thread has an image of its own
-    workers = os.cpu_count() or 1
+    workers = cores()
     items = iter(items)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         pending = collections.deque(

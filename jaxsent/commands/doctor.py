@@ -13,13 +13,17 @@ def add(parser) -> None:
         help=f"prepared sets, as often as you like (default {' and '.join(LOOKED_IN)})",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument(
+        "--check", action="store_true",
+        help="also compare what the device computes with PyTorch's outputs that come along",
+    )  # fmt: skip
 
 
 def run(options) -> int:
     from jaxsent.commands import examine
 
     folders = options.data_dir or map(Path, LOOKED_IN)
-    examination = examine.examine([folder.expanduser() for folder in folders])
+    examination = examine.examine([folder.expanduser() for folder in folders], options.check)
     if options.json:
         print(json.dumps(examination, indent=1, ensure_ascii=False))
     else:
@@ -30,11 +34,13 @@ def run(options) -> int:
 def text(examination: dict) -> str:
     """An examination for a person; the home folder shows as ~."""
     parts = {
-        "core": _core, "devices": _devices, "extras": _extras, "data": _data, "weights": _weights,
-        "cache": _cache, "folders": _folders, "system": _system,
+        "core": _core, "devices": _devices, "check": _check, "extras": _extras, "data": _data,
+        "weights": _weights, "cache": _cache, "folders": _folders, "system": _system,
     }  # fmt: skip
     lines = [f"jaxsent {examination['jaxsent']}, Python {examination['core'].get('python', '?')}"]
     for name, tell in parts.items():
+        if name not in examination:
+            continue
         lines += ["", name]
         part = examination[name]
         lines += [f"  not examined: {part['error']}"] if "error" in part else list(tell(part))
@@ -57,6 +63,18 @@ def _devices(part):
     for device in part["found"]:
         memory = f", {_size(device['memory'])}" if device["memory"] else ""
         yield f"  {device['platform']}:{device['id']} {device['kind']}{memory}"
+
+
+def _check(part):
+    yield f"  relative errors on {part['device']}, against PyTorch's outputs"
+    for row in part["rows"]:
+        if row["allowed"] is None:
+            verdict = "what model.precision=fast costs"
+        else:
+            verdict = "agrees" if row["error"] < row["allowed"] else "DOES NOT AGREE"
+            verdict += f", {row['allowed']:.0e} allowed"
+        name = f"{row['network']} {row['output']}"
+        yield f"  {name:36} {row['precision']:6} {row['error']:.1e}  {verdict}"
 
 
 def _extras(part):

@@ -19,8 +19,11 @@ from jaxsent.commands.installation import core, devices, extras, probe
 ENOUGH = 5e9  # bytes free where data and runs are written
 
 
-def examine(data_dirs: list[Path]) -> dict:
-    """All parts, `advice` (theirs, in order) and `ok`: whether what every command needs works."""
+def examine(data_dirs: list[Path], compared: bool = False) -> dict:
+    """All parts, `advice` (theirs, in order) and `ok`: whether what every command needs works.
+
+    With `compared` also what the device computes, in this process, where it computes at all.
+    """
     probed = _guarded(probe)
     parts = {
         "core": _guarded(core, probed),
@@ -32,8 +35,12 @@ def examine(data_dirs: list[Path]) -> dict:
         "folders": _guarded(folders, [*data_dirs[:1], Path("runs")], probed),
         "system": _guarded(system),
     }
+    needed = ["core", "devices"]
+    if compared and parts["devices"].get("ok"):
+        parts["check"] = _guarded(check)
+        needed.append("check")
     advice = [line for part in parts.values() for line in part["advice"]]
-    ok = all(parts[name].get("ok", False) for name in ("core", "devices"))
+    ok = all(parts[name].get("ok", False) for name in needed)
     return {"jaxsent": __version__, **parts, "advice": advice, "ok": ok}
 
 
@@ -44,6 +51,13 @@ def _guarded(part: Callable[..., dict], *arguments) -> dict:
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         return {"error": reason, "advice": [f"{part.__name__} could not be examined ({reason})."]}
+
+
+def check() -> dict:
+    """What the device computes, against references; imported here, since JAX may not import."""
+    from jaxsent.commands import agreement
+
+    return agreement.check()
 
 
 def data(data_dirs: list[Path]) -> dict:

@@ -1,27 +1,21 @@
-"""From a prepared set to batches of NumPy arrays. Grain is used here and nowhere else.
+"""From a prepared set to batches of NumPy arrays. Grain is used here and in feed.py alone.
 
 Batches are a pure function of (set, seed, step): a resumed run asks for `start_step`, and no
 iterator state is saved.
 """
 
-import ctypes
 import dataclasses
 import functools
-import os
 import sys
 
-import absl.flags
-import cv2
 import grain
 import numpy as np
 
 from jaxsent.data import augment
 from jaxsent.data.elements import EvalElement, TrainElement
+from jaxsent.data.feed import Ahead
 from jaxsent.data.records import CachedSource, Part, source
 from jaxsent.errors import UserError
-
-MALLOPT = ((-3, 32 << 20), (-1, 256 << 20), (-2, 16 << 20))
-"""glibc's M_MMAP_THRESHOLD, M_TRIM_THRESHOLD and M_TOP_PAD in bytes (malloc.h, mallopt(3))."""
 
 
 def class_names(builder) -> list[str]:
@@ -70,7 +64,7 @@ def train_batches(
 
     Batches from `start_step` on equal those of an unbroken run; they do not depend on `workers`
     (processes that decode; 0: threads of this one), and all processes together yield the same
-    augmented elements for any `process_count`. Close the iterator when `workers` > 0. Up to `keep`
+    augmented elements for any `process_count`. Close the iterator, which ends them. Up to `keep`
     GiB of decoded images stay in memory, over all workers, where later epochs find them. `rows`
     are the places in the split of the images that count, None for all.
     `ratings` are features of the set that are numbers, float32 (b,), NaN where unknown.
@@ -89,7 +83,7 @@ def train_batches(
     cached = CachedSource(examples, int(keep * 2**30) // max(workers, 1))
     own = range(process_index, batch_size, process_count)
     batches = _TrainBatches(cached, cut, seed, batch_size, own)
-    return _iterate(grain.MapDataset.source(batches)[start_step:], workers)
+    return Ahead(grain.MapDataset.source(batches)[start_step:], workers)
 
 
 def eval_batches(
@@ -127,7 +121,7 @@ def eval_batches(
     rows = _Rows(source(builder, split) if count else None, count, batch_size, local, process_index)
     cut = EvalElement(image_size, resize, ten_crop, whole, maps, enlarging, ratings)
     elements = grain.MapDataset.source(rows).map(cut)
-    return _iterate(elements.batch(local, batch_fn=_batched), workers)
+    return Ahead(elements.batch(local, batch_fn=_batched), workers)
 
 
 def _local_batch(batch_size: int, process_count: int) -> int:
@@ -235,36 +229,3 @@ def _column(value, count: int):
 def order(count: int, seed: int, epoch: int) -> np.ndarray:
     """(count,) the order of an epoch, a permutation."""
     return np.random.default_rng((seed, 0, epoch)).permutation(count)
-
-
-def _iterate(batches: grain.MapDataset, workers: int):
-    """Prefetch batches with threads of this process, or of `workers` others."""
-    _prepare_process()
-    threads = 1 if workers else min(os.cpu_count() or 1, 8)
-    # The buffer counts whole batches: grain's default of 500 would fill the memory.
-    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads)
-    iterable = batches.to_iter_dataset(options)
-    if workers:
-        if not absl.flags.FLAGS.is_parsed():
-            absl.flags.FLAGS.mark_as_parsed()  # grain reads them even under another main()
-        processes = grain.multiprocessing.MultiprocessingOptions(workers, per_worker_buffer_size=2)
-        iterable = iterable.mp_prefetch(processes, worker_init_fn=_init_worker)
-    return iter(iterable)
-
-
-def _init_worker(index: int, count: int) -> None:
-    del index, count
-    _prepare_process()
-
-
-def _prepare_process() -> None:
-    """One thread an image, and memory kept from image to image.
-
-    glibc gives blocks of an image's size back to the system as soon as they are free; to get
-    their pages anew costs as much as half the decoding.
-    """
-    cv2.setNumThreads(1)
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
-        for option, size in MALLOPT if mallopt else ():
-            mallopt(option, size)

@@ -20,6 +20,7 @@ from jaxsent.evaluation.examples import Examples
 from jaxsent.evaluation.units import Units
 from jaxsent.models import explain
 from jaxsent.models.inference import predict_step
+from jaxsent.models.precision import computed
 from jaxsent.paper.table import GEOMETRY
 from jaxsent.report import map_files
 from jaxsent.report.units import Unit
@@ -172,7 +173,9 @@ def collect(task, variables, split=None, brief=False) -> Collected:
         ten_crop=config.eval.ten_crop and not brief,
         whole=not brief,
         maps=truths,
-        workers=config.data.workers,
+        workers=sharding.workers(
+            config.data, config.eval.batch_size, num_examples(task.builder, split)
+        ),
         enlarging=task.preprocessing.interpolation,
         ratings=tuple(config.model.regress),
         process_index=jax.process_index(),
@@ -180,7 +183,7 @@ def collect(task, variables, split=None, brief=False) -> Collected:
     )
     explained = tuple(n for n in compared if n in explain.MAPS and truths)
     predict = jax.jit(
-        predict_step(task.model, task.preprocessing, explained),
+        computed(predict_step(task.model, task.preprocessing, explained), config.model.precision),
         out_shardings=sharding.by_batch(task.mesh),
     )
     examples = Examples(task.classes, config.eval.examples, config.seed)

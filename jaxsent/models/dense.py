@@ -12,7 +12,15 @@ Array = jax.Array
 def float32_product(x: Array, kernel: Array) -> Array:
     """(..., n), (n, m) of one dtype -> (..., m) float32: products summed and kept in float32."""
     axes = (((x.ndim - 1,), (0,)), ((), ()))
-    return jax.lax.dot_general(x, kernel, axes, preferred_element_type=jnp.float32)
+    return jax.lax.dot_general(x, kernel, axes, preferred_element_type=at_least_float32(x))
+
+
+def at_least_float32(x: Array) -> jnp.dtype:
+    """What products of `x` are summed in: float32, or its own dtype where that is wider.
+
+    cuBLAS refuses a float64 product with a float32 result.
+    """
+    return jnp.dtype(jnp.float32) if jnp.finfo(x.dtype).bits < 32 else x.dtype
 
 
 class Dense32(nn.Module):

@@ -7,6 +7,8 @@ F (B, h, w, n) the backbone's feature map.
 import jax
 import jax.numpy as jnp
 
+from jaxsent.models.dense import at_least_float32
+
 Array = jax.Array
 
 
@@ -43,7 +45,10 @@ def activation_maps(features: Array, kernel: Array) -> Array:
     The kernel is of a linear classifier that reads mean_xy F; its bias is left out, as there.
     """
     return jnp.einsum(
-        "bhwn,nc->bhwc", features, kernel.astype(features.dtype), preferred_element_type=jnp.float32
+        "bhwn,nc->bhwc",
+        features,
+        kernel.astype(features.dtype),
+        preferred_element_type=at_least_float32(features),
     )
 
 
@@ -60,7 +65,7 @@ def couple(m: Array, features: Array, coupling: str = "both") -> Array:
     """
     parts = []
     if coupling in ("both", "none"):
-        parts.append(features.astype(jnp.float32).mean((1, 2)))
+        parts.append(features.astype(at_least_float32(features)).mean((1, 2)))
     if coupling in ("both", "local"):
         parts.append(_weighted_mean("bhw,bhwn->bn", m, features))
     return jnp.concatenate(parts, axis=-1)
@@ -78,4 +83,6 @@ def _weighted_mean(equation: str, weights: Array, features: Array) -> Array:
     h, w = features.shape[1:3]
     # Not in the features' bfloat16: the maps would be others than those that the network answers.
     wide = features.astype(weights.dtype)
-    return jnp.einsum(equation, weights, wide, preferred_element_type=jnp.float32) / (h * w)
+    return jnp.einsum(equation, weights, wide, preferred_element_type=at_least_float32(wide)) / (
+        h * w
+    )

@@ -14,7 +14,10 @@ FREE = (
     "data.dir", "data.source", "data.strict", "data.workers", "data.keep", "eval.",
     "train.log_every", "train.checkpoint_every",
 )  # fmt: skip
-TRAINING = ("seed", "model.dtype", "data.crops", "augment.", "train.", "optim.", "loss.")
+TRAINING = (
+    "seed", "model.dtype", "model.precision", "data.crops", "augment.", "train.", "optim.",
+    "loss.",
+)  # fmt: skip
 """Keys, or the beginnings of keys, from which no other follows: all others are the run's own."""
 
 

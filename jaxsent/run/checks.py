@@ -6,9 +6,11 @@ from jaxsent import models
 from jaxsent.data.augment import CROPS
 from jaxsent.errors import UserError
 from jaxsent.metrics.detection import ORDERS
+from jaxsent.models.precision import PRECISIONS
 from jaxsent.run import ranges, sharding
 
 CHOICES = {
+    "model.precision": PRECISIONS,
     "data.class_target": ("label", "polarity"),
     "data.detect_target": ("label", "polarity"),
     "augment.crop": CROPS,

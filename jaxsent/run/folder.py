@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 from jaxsent import files, locks, models
 from jaxsent.errors import UserError
 from jaxsent.models.inference import predict_step
+from jaxsent.models.precision import computed
 from jaxsent.pretrained import Preprocessing
 from jaxsent.run import sharding
 
@@ -141,4 +142,5 @@ def step_of(metadata: dict, embedding: bool = False) -> Callable:
         preprocessing = Preprocessing(tuple(described["mean"]), tuple(described["std"]))
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"What it says of its network is damaged ({error!r}).") from None
-    return predict_step(model, preprocessing, embedding=embedding)
+    step = predict_step(model, preprocessing, embedding=embedding)
+    return computed(step, metadata["model"].get("precision", "fast"))

@@ -53,8 +53,10 @@ class Logbook:
         if not self.quiet:
             self.bar.update(self.task, completed=step)
 
-    def write(self, step: int, split: str, **values: float) -> None:
-        """One line of metrics.jsonl, the same to TensorBoard, and what a person watches."""
+    def write(self, step: int, split: str, hint: str = "", **values: float) -> None:
+        """One line of metrics.jsonl, the same to TensorBoard, and what a person watches, `hint`
+        behind it.
+        """
         if self.quiet:
             return
         values = {k: float(v) for k, v in values.items()}
@@ -66,6 +68,7 @@ class Logbook:
             text += f"  accuracy {values['accuracy']:.3f}"
         if "images_per_second" in values:
             text += f"  {values['images_per_second']:.0f} images/s"
+        text += f"  {hint}" if hint else ""
         if split == "train":
             self.bar.update(self.task, description=text)
         if split != "train" or not console.is_terminal:

@@ -51,7 +51,7 @@ RANGES = {
     "model.sharpness": Range(0, 1000, above=True),
     "input.mean": Range(-1000, 1000),
     "input.std": Range(0, 1000, above=True),
-    "data.workers": Range(0, 1024),
+    "data.workers": Range(-1, 1024),
     "data.keep": Range(0, 1e6),
     "data.crops": Range(0, 10_000),
     "data.image_size": Range(0, 8192),

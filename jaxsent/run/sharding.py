@@ -4,7 +4,9 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from jaxsent.data import feed
 from jaxsent.errors import UserError
+from jaxsent.startup import cores
 
 
 def mesh() -> Mesh:
@@ -36,6 +38,23 @@ def check_batch_size(key: str, batch_size: int, micro_batches: int = 1) -> None:
             f"{key}={batch_size} does not divide over {jax.device_count()} devices{micro}; "
             f"try {hint}."
         )
+
+
+def workers(data, batch_size: int, images: int | None = None) -> int:
+    """How many processes of this host read `config.data`; 0: threads of this one.
+
+    `data.workers` where that is set. Else, on accelerators, as many as feed them. On CPUs threads:
+    the network and the photographs share the cores, and threads share what they keep decoded. So
+    too where only `images` will be read, too few for what processes take to start.
+    """
+    if data.workers >= 0:
+        return data.workers
+    if jax.default_backend() == "cpu" or not (images is None or feed.worth_starting(images)):
+        return 0
+    return feed.default_workers(
+        jax.local_device_count(), data.image_size, batch_size // jax.process_count(),
+        cores(), feed.shared_memory(),
+    )  # fmt: skip
 
 
 def put(batch: dict[str, np.ndarray], over: Mesh) -> dict[str, jax.Array]:

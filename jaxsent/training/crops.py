@@ -21,6 +21,7 @@ from jaxsent.data.elements import TrainElement
 from jaxsent.data.records import Part, source, text
 from jaxsent.models import stored
 from jaxsent.models.inference import normalise
+from jaxsent.models.precision import computed
 from jaxsent.run import sharding
 
 FORMAT = 1
@@ -92,7 +93,9 @@ def reader(task):
         images = normalise(image, task.preprocessing.mean, task.preprocessing.std)
         return stored.outputs(task.model, variables, images)
 
-    return jax.jit(read, out_shardings=sharding.by_batch(task.mesh))
+    return jax.jit(
+        computed(read, task.config.model.precision), out_shardings=sharding.by_batch(task.mesh)
+    )
 
 
 def _folder(task, variables, split: str) -> Path:
@@ -108,6 +111,7 @@ def _folder(task, variables, split: str) -> Path:
         "embedding": task.model.READS_EMBEDDING,
         "last": task.model.reads_last,
         "dtype": config.model.dtype,
+        **({"precision": "exact"} if config.model.precision == "exact" else {}),
         "input": task.preprocessing._asdict(),
         "augment": config.augment.to_dict(),
         "ratings": list(task.ratings),

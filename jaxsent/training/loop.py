@@ -1,5 +1,6 @@
 """The training loop: it owns all input and output, the step itself is pure (step.py)."""
 
+import contextlib
 import math
 import signal
 import time
@@ -18,8 +19,13 @@ from jaxsent.run import changes, experiment, folder, history, initial, sharding
 from jaxsent.run.checkpoint import Checkpoints
 from jaxsent.run.logbook import Logbook
 from jaxsent.run.state import TrainState
+from jaxsent.startup import cores
 from jaxsent.training import crops, optim
 from jaxsent.training.step import train_step
+from jaxsent.training.waiting import Waiting, advice
+
+NOTICED = 0.05
+"""Share of the time from which waiting for data is told of."""
 
 
 class Interrupted(Exception):
@@ -114,12 +120,16 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
     )  # fmt: skip
     validate_every = max(round(config.train.validate_every * steps_per_epoch), 1)
     log = Logbook(workdir, start, total, config.train.batch_size, jax.process_index() > 0)
-    watch = Watch(log, config, steps_per_epoch, checkpoints.discard)
+    waiting = Waiting()
+    watch = Watch(log, config, steps_per_epoch, checkpoints.discard, waiting)
     try:
-        with StopSignal() as stop:
-            for step, batch in zip(range(start + 1, total + 1), batches, strict=False):
+        with StopSignal() as stop, contextlib.closing(batches):
+            # A batch is read and on its way to the devices while the step before runs; `saw` waits
+            # for that one only.
+            for step, batch in zip(range(start + 1, total + 1), waiting.over(batches)):
                 _check_labels(batch, task)
                 state, metrics = step_fn(state, sharding.put(batch, mesh))
+                waiting.stepped(metrics)
                 watch.saw(step, metrics, batch["file"])
                 accuracy = None
                 validated = config.data.validation_split and (
@@ -141,6 +151,7 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
                 if stopping and step < total:
                     raise Interrupted(stop.number, step)
     finally:
+        waiting.close()
         log.close()
     return state
 
@@ -160,7 +171,7 @@ def _source(task, state, start: int):
         image_size=config.data.image_size,
         seed=config.seed,
         start_step=start,
-        workers=config.data.workers,
+        workers=sharding.workers(config.data, config.train.batch_size),
         keep=config.data.keep,
         process_index=jax.process_index(),
         process_count=jax.process_count(),
@@ -192,12 +203,15 @@ def _check_labels(batch, task) -> None:
 class Watch:
     """Reads metrics one step late, so that the device never waits; stops at a loss of NaN.
 
-    `discard` deletes the checkpoint of a step, as that whose parameters gave such a loss.
+    `discard` deletes the checkpoint of a step, as that whose parameters gave such a loss; `waiting`
+    counts how long the steps lacked data.
     """
 
-    def __init__(self, log: Logbook, config, steps_per_epoch: float, discard: Callable):
+    def __init__(
+        self, log: Logbook, config, steps_per_epoch: float, discard: Callable, waiting: Waiting
+    ):
         self.log, self.config, self.steps_per_epoch = log, config, steps_per_epoch
-        self.discard = discard
+        self.discard, self.waiting = discard, waiting
         self.pending, self.window = None, []
         self.restart_clock()
 
@@ -234,7 +248,8 @@ class Watch:
             mean = {k: float(np.mean([m[k] for m in self.window])) for k in metrics}
             mean["epoch"] = step / self.steps_per_epoch
             mean["images_per_second"] = self.timed * self.config.train.batch_size / seconds
-            self.log.write(step, "train", **mean)
+            mean["waited"] = self.waiting.seconds / seconds
+            self.log.write(step, "train", hint=self._hint(mean["waited"]), **mean)
             self.window.clear()
             self.restart_clock()
         self.timed += 1
@@ -242,6 +257,15 @@ class Watch:
     def restart_clock(self) -> None:
         """Leaves what happened between two steps out of images/s."""
         self.clock, self.timed = time.perf_counter(), 1
+        self.waiting.restart()
+
+    def _hint(self, waited: float) -> str:
+        """What a person is told of a share of waiting, nothing where it is small."""
+        if waited < NOTICED:
+            return ""
+        workers = sharding.workers(self.config.data, self.config.train.batch_size)
+        remedy = advice(workers, cores(), jax.default_backend() != "cpu")
+        return f"waited for data {waited:.0%} of the time: {remedy}"
 
 
 class StopSignal:

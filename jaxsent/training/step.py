@@ -7,6 +7,7 @@ import optax
 from jaxsent.losses import joint_loss, masked_mean
 from jaxsent.models import stored
 from jaxsent.models.inference import normalise
+from jaxsent.models.precision import computed
 from jaxsent.run.state import TrainState
 
 Array = jax.Array
@@ -111,4 +112,4 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing, distrib
             ema_batch_stats=ema_batch_stats,
         ), metrics  # fmt: skip
 
-    return step
+    return computed(step, config.model.precision)

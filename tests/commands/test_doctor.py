@@ -8,10 +8,13 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import jax
+import numpy as np
 import pytest
 
 from jaxsent import commands
-from jaxsent.commands import completion, examine, installation
+from jaxsent.commands import agreement, completion, examine, installation
+from tests import tensors
 
 ROOT = Path(__file__).parents[2]
 WORKS = {"failed": {}, "cache": None, "sum": 8.0,
@@ -120,6 +123,57 @@ def test_no_exception_escapes(call, works, monkeypatch, part):
 def test_accelerators_that_jax_does_not_see(monkeypatch, tmp_path):
     monkeypatch.setattr(installation, "GPU_FILES", (str(tmp_path),))
     assert "pip install -e '.[gpu]'" in installation.devices(WORKS)["advice"][0]
+
+
+def test_the_device_is_compared_with_references(call, works, monkeypatch):
+    monkeypatch.setattr(agreement.check, "__defaults__", (("alexnet",),))
+    status, output = call("doctor", "--check")
+    row = next(line for line in output.splitlines() if "alexnet class_logits" in line)
+    assert re.search(r"exact +\d\.\de-0[67]  agrees, 1e-05 allowed", row), row
+    assert status == 0
+    right = agreement.tensor
+    monkeypatch.setattr(agreement, "tensor", lambda *a: (right(*a) * 1.001).astype(np.float32))
+    status, output = call("doctor", "--check", "--json")
+    examination = json.loads(output)
+    assert status == 1
+    assert not examination["ok"]
+    assert examination["check"]["rows"][0]["error"] > 1e-3
+    assert "do not trust results" in " ".join(examination["advice"])
+
+
+def test_an_accelerators_fast_products_are_told_beside(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    part = agreement.check(("alexnet",))
+    assert [(r["precision"], r["allowed"]) for r in part["rows"]] == [
+        ("exact", 1e-5), ("fast", None),
+    ]  # fmt: skip
+
+
+def test_no_number_does_not_agree():
+    for allowed in (None, 1.0):
+        assert not agreement.Row("wscnet", "class_logits", "exact", float("nan"), allowed).ok
+
+
+def test_the_reference_file_holds_every_case():
+    with np.load(agreement.REFERENCES) as file:
+        assert {name.partition("/")[0] for name in file} == set(agreement.CASES)
+    assert agreement.REFERENCES.stat().st_size < 100_000
+
+
+@pytest.mark.parametrize("name", ["a.running_mean", "a.running_var", "a.bias", "bn.weight"])
+def test_weights_are_those_of_the_references(name):
+    np.testing.assert_array_equal(agreement.tensor(name, (7,)), tensors.tensor(name, (7,)))
+    kernel = agreement.tensor("conv.weight", (4, 3, 2, 2))
+    np.testing.assert_array_equal(kernel, tensors.tensor("conv.weight", (4, 3, 2, 2)))
+    shape = (2, 40, 40, 3)
+    np.testing.assert_array_equal(agreement.images(5, shape), tensors.images(5, shape))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["efficientnet_lite0", "wsidnet", "wscnet"])
+def test_every_network_agrees_here(network):
+    part = agreement.check((network,))
+    assert part["ok"], part["rows"]
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):

@@ -7,7 +7,12 @@ from jaxsent.run import changes
 
 RUN = {
     "seed": 0,
-    "model": {"name": "wsidnet", "gcn_widths": [512, 2048], "dtype": "float32"},
+    "model": {
+        "name": "wsidnet",
+        "gcn_widths": [512, 2048],
+        "dtype": "float32",
+        "precision": "fast",
+    },
     "data": {"name": "fi", "dir": "/a", "workers": 0, "image_size": 224},
     "init": {"weights": "vgg16.pth"},
     "input": {"mean": [1.0, 2.0, 3.0]},
@@ -61,7 +66,13 @@ def test_another_model_data_or_start_is_refused_always(key, value, accept):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("optim.lr", 0.2), ("train.steps", 200), ("seed", 1), ("model.dtype", "bfloat16")],
+    [
+        ("optim.lr", 0.2),
+        ("train.steps", 200),
+        ("seed", 1),
+        ("model.dtype", "bfloat16"),
+        ("model.precision", "exact"),
+    ],
 )
 def test_values_of_training_change_on_request_only(key, value):
     with pytest.raises(UserError, match=r"(?s)up to step 50 with other values.*--accept_changes"):

@@ -277,7 +277,9 @@ def test_starting_from_another_run(tiny_config, tmp_path):
         ("data.test_split", "testing", "no split testing"),
     ],
 )
-def test_bad_values_are_explained(path, value, message, tiny_config, tmp_path):
+def test_bad_values_are_explained(path, value, message, tiny_config, tmp_path, request):
+    if "4 devices" in message:
+        request.getfixturevalue("four_devices")
     section, key = path.split(".")
     tiny_config[section][key] = value
     with pytest.raises(UserError, match=message):

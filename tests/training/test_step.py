@@ -74,9 +74,9 @@ def updated(norm=False, ema=0.0, accumulate=1, updates=2, parallel=False):
     return history
 
 
+@pytest.mark.usefixtures("four_devices")
 @pytest.mark.parametrize("norm", [False, True])
 def test_four_devices_do_what_one_does(norm):
-    assert jax.device_count() == 4
     one, four = updated(norm=norm), updated(norm=norm, parallel=True)
     chex.assert_trees_all_close(four[-1][0].params, one[-1][0].params, rtol=1e-4, atol=1e-6)
     # Batch norm sees the global batch.
@@ -134,6 +134,7 @@ def test_ten_crops_average_probabilities():
         np.testing.assert_allclose(out["class_probabilities"][i], single[4][0], rtol=1e-5)
 
 
+@pytest.mark.usefixtures("four_devices")
 def test_batch_sizes_that_do_not_divide():
     sharding.check_batch_size("train.batch_size", 8, 2)
     with pytest.raises(UserError, match=r"train.batch_size=30 does not divide over 4 .*28 or 32"):

@@ -109,7 +109,7 @@ def _folder(task, variables, split: str) -> Path:
         "last": task.model.reads_last,
         "dtype": config.model.dtype,
         "input": task.preprocessing._asdict(),
-        "augment": config.augment.to_dict(),
+        "augment": augment.of_an_image(config.augment),
         "ratings": list(task.ratings),
         "crops": config.data.crops,
     }
@@ -175,7 +175,7 @@ def _elements(task, examples) -> Iterator[dict]:
     a = config.augment
     cut = TrainElement(
         config.data.image_size, a.scale, a.ratio, a.flip, task.preprocessing.interpolation, (),
-        a.crop, a.resize, task.ratings,
+        a.crop, a.resize, task.ratings, a.randaugment,
     )  # fmt: skip
     for i in range(len(examples)):
         raw = examples[i]

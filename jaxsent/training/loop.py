@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from jaxsent.console import console
+from jaxsent.data import augment
 from jaxsent.data.batches import train_batches
 from jaxsent.errors import Diverged, UserError
 from jaxsent.evaluation import compared_maps, evaluate
@@ -101,7 +102,7 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
     model, batches = _source(task, state, start)
     step_fn = jax.jit(
         train_step(model, tx, factor, config, task.class_polarity, task.preprocessing,
-                   task.distributions),
+                   task.distributions, task.class_weights),
         donate_argnums=0,
         out_shardings=sharding.replicated(mesh),
     )  # fmt: skip
@@ -161,7 +162,7 @@ def _source(task, state, start: int):
         maps=(config.data.map,) if config.data.map else (),
         rows=task.rows,
         ratings=task.ratings,
-        **config.augment,
+        **augment.of_an_image(config.augment),
     )
     return task.model, batches
 

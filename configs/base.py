@@ -92,6 +92,9 @@ def get_config() -> ConfigDict:
     t.validate_every = 1.0  # epochs between two looks at the validation split
     t.checkpoint_every = 500  # steps between two checkpoints
 
+    c.log = g = ConfigDict()
+    g.to = ("tensorboard",)  # where numbers go beside metrics.jsonl: tensorboard, wandb, mlflow
+
     c.optim = o = ConfigDict()
     o.name = "sgd"  # as both papers; or adamw, which wants a rate of about 1e-3
     o.lr = 0.01  # of new layers

@@ -15,7 +15,7 @@ from jaxsent.data.batches import train_batches
 from jaxsent.errors import Diverged, UserError
 from jaxsent.evaluation import compared_maps, evaluate
 from jaxsent.models import stored
-from jaxsent.run import changes, experiment, folder, history, initial, sharding
+from jaxsent.run import changes, experiment, folder, history, initial, loggers, sharding
 from jaxsent.run.checkpoint import Checkpoints
 from jaxsent.run.logbook import Logbook
 from jaxsent.run.state import TrainState
@@ -51,6 +51,7 @@ def train(config, workdir: Path, accept_changes: bool = False) -> dict:
       Interrupted: SIGINT or SIGTERM; the state is saved.
     """
     compared_maps.outside_paths(config.eval.compare)  # wrong ones are told before hours of training
+    loggers.check(config.log.to)
     folder.create(workdir)
     task = experiment.make(config, workdir)
     settings = experiment.described(task)
@@ -93,7 +94,10 @@ def train(config, workdir: Path, accept_changes: bool = False) -> dict:
                 history.record(workdir, ended, step=step, seconds=seconds)
         step = checkpoints.best() if config.data.validation_split else checkpoints.last()
         variables = checkpoints.variables(step, state.variables())
-    return evaluate.evaluate(task, variables, workdir, step)
+    results = evaluate.evaluate(task, variables, workdir, step)
+    if start < total and jax.process_index() == 0:
+        loggers.tell(config.log.to, workdir, total, results)
+    return results
 
 
 def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) -> TrainState:
@@ -107,7 +111,9 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
         out_shardings=sharding.replicated(mesh),
     )  # fmt: skip
     validate_every = max(round(config.train.validate_every * steps_per_epoch), 1)
-    log = Logbook(workdir, start, total, config.train.batch_size, jax.process_index() > 0)
+    log = Logbook(
+        workdir, start, total, config.train.batch_size, jax.process_index() > 0, config.log.to
+    )
     watch = Watch(log, config, steps_per_epoch, checkpoints.discard)
     try:
         with StopSignal() as stop:

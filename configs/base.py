@@ -81,6 +81,9 @@ def get_config() -> ConfigDict:
     a.ratio = (3 / 4, 4 / 3)  # resized: its width over height
     a.resize = 256  # plain: shorter side of the image before the crop, in pixels
     a.flip = 0.5  # probability of mirroring
+    a.randaugment = ()  # (N, M): N operations at random on every image, of strength M; 9 is usual
+    a.mixup = 0.0  # α: pairs of images are learnt as λ of one and 1 − λ of the other, λ from
+    # Beta(α, α), as their targets are; 0: none, 0.2 is usual
 
     c.train = t = ConfigDict()
     t.batch_size = 32  # over all devices and hosts
@@ -91,6 +94,9 @@ def get_config() -> ConfigDict:
     t.log_every = 10  # steps between two lines of the log
     t.validate_every = 1.0  # epochs between two looks at the validation split
     t.checkpoint_every = 500  # steps between two checkpoints
+
+    c.log = g = ConfigDict()
+    g.to = ("tensorboard",)  # where numbers go beside metrics.jsonl: tensorboard, wandb, mlflow
 
     c.optim = o = ConfigDict()
     o.name = "sgd"  # as both papers; or adamw, which wants a rate of about 1e-3
@@ -106,6 +112,8 @@ def get_config() -> ConfigDict:
 
     c.loss = loss = ConfigDict()
     loss.class_weight = 1.0  # of the classification branch's cross-entropy
+    loss.class_weights = ()  # of the classes in it: a number each, or balanced, so that rare
+    # classes count as much as common ones; (): every image counts alike
     loss.detect_weight = 0.1  # λ of WSIDNet Eq. 7; 1 in WSCNet
     loss.detect = "cross_entropy"  # or polarity: −log of the mass on the image's polarity
     loss.distribution_weight = 0.0  # λ of Yang et al. 2017: (1 − λ) cross-entropy + λ KL from the

@@ -29,6 +29,27 @@ def polarity_loss(logits: Array, polarity: Array, class_polarity: Array) -> Arra
     return jax.nn.logsumexp(logits, axis=-1) - log_mass
 
 
+def balanced_weights(counts: np.ndarray) -> np.ndarray:
+    """(K,) images of each class -> (K,) N / (K · count), so that all classes weigh alike.
+
+    A class without images weighs nothing, and does not count among the K. King and Zeng, "Logistic
+    Regression in Rare Events Data" (2001), as scikit-learn's class_weight="balanced".
+    """
+    present = counts > 0
+    return np.where(present, counts.sum() / (present.sum() * np.maximum(counts, 1)), 0.0)
+
+
+def weights_of_images(labels: Array, class_weights: Array, mask: Array) -> Array:
+    """(B,), (K,), (B,) -> (B,): each label's weight over the mean weight where the mask is true.
+
+    The mean over the images of the weighted cross-entropy is then Σ w_y · loss / Σ w_y, as torch's
+    CrossEntropyLoss(weight) has it.
+    """
+    weights = class_weights[labels]
+    mean = masked_mean(weights, mask)
+    return weights / jnp.where(mean > 0, mean, 1)
+
+
 def distribution_loss(logits: Array, truth: Array) -> Array:
     """(B, K), (B, K) distributions -> (B,): KL(truth ‖ softmax(logits)) (Yang et al. 2017)."""
     return optax.kl_divergence(jax.nn.log_softmax(logits), truth)
@@ -87,6 +108,7 @@ def joint_loss(
     distributions: Array | None = None,
     ratings: Array | None = None,
     votes: Array | None = None,
+    image_weights: Array | None = None,
     *,
     class_weight: float,
     detect_weight: float,
@@ -111,6 +133,7 @@ def joint_loss(
         where the classes are negative and positive; NaN where unknown, and the label counts alone.
       ratings: (B, R), NaN where unknown, for a network with "affect".
       affect_scale: R standard deviations of the ratings.
+      image_weights: (B,) of `weights_of_images`, by which L_class is multiplied.
 
     Returns:
       {"loss", "class_loss", "detect_loss", "distribution_loss", "affect_loss"} as far as they are
@@ -120,6 +143,8 @@ def joint_loss(
         loss = map_loss(out, map_target)
         return {"map_loss": loss, "loss": loss}
     terms = {"class_loss": cross_entropy(out["class_logits"], class_target)}
+    if image_weights is not None:
+        terms["class_loss"] = image_weights * terms["class_loss"]
     class_loss = terms["class_loss"]
     if distribution_weight:
         logits = out["class_logits"]
@@ -131,6 +156,8 @@ def joint_loss(
             truth = jnp.stack([1 - positive, positive], axis=-1)
             share = jnp.where(known, distribution_weight, 0.0)
         terms["distribution_loss"] = distribution_loss(logits, truth)
+        if image_weights is not None:
+            terms["distribution_loss"] = image_weights * terms["distribution_loss"]
         class_loss = (1 - share) * class_loss + share * terms["distribution_loss"]
     total = class_weight * class_loss
     if "detect_logits" in out and detect_weight:

@@ -170,6 +170,42 @@ def test_distributions_of_classes_on_no_wheel(tiny_config):
     experiment.make(tiny_config, training=False)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_weights_multiply_both_parts_of_the_class_loss(share):
+    out = {"class_logits": jnp.asarray(LOGITS), "detect_logits": jnp.asarray(LOGITS)}
+    table = jnp.asarray(emotions.label_distributions(emotions.MIKELS, 1.0))
+    weights = jnp.arange(1.0, 6.0)
+
+    def terms(image_weights):
+        return losses.joint_loss(
+            out, LABELS, LABELS, SIGNS, None, table, image_weights=image_weights, class_weight=0.5,
+            detect_weight=0.2, detect="cross_entropy", distribution_weight=share,
+        )  # fmt: skip
+
+    plain, weighted = terms(None), terms(weights)
+    detected = 0.2 * plain["detect_loss"]
+    expected = weights * (plain["loss"] - detected) + detected
+    np.testing.assert_allclose(weighted["loss"], expected, rtol=1e-5)
+    np.testing.assert_array_equal(weighted["detect_loss"], plain["detect_loss"])
+
+
+def test_balanced_weights_are_scikit_learns():
+    from sklearn.utils.class_weight import compute_class_weight
+
+    labels = np.repeat([0, 1, 2], [3, 10, 27])
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=labels)
+    np.testing.assert_allclose(losses.balanced_weights(np.bincount(labels)), expected)
+    with_none = losses.balanced_weights(np.array([3, 0, 10, 27]))
+    np.testing.assert_allclose(with_none, np.insert(expected, 1, 0))
+
+
+def test_weights_of_images_have_the_mean_1_where_they_count():
+    mask = np.array([True, True, True, False, True])
+    weights = losses.weights_of_images(LABELS, jnp.arange(8.0), mask)
+    np.testing.assert_allclose(weights, LABELS / (12 / 4), rtol=1e-6)
+    assert np.all(losses.weights_of_images(LABELS, jnp.zeros(8), mask) == 0)
+
+
 def test_masked_mean():
     values, mask = jnp.asarray([1.0, 2.0, 6.0]), jnp.asarray([True, False, True])
     assert float(losses.masked_mean(values, mask)) == 3.5

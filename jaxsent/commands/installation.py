@@ -46,6 +46,8 @@ EXTRAS = {
     "heic": "photographs of telephones (.heic)",
     "parquet": "features as .parquet",
     "weights": "hf:OWNER/NAME, jaxsent push, and Keras's .h5",
+    "wandb": "log.to=wandb: a run's numbers on Weights & Biases",
+    "mlflow": "log.to=mlflow: a run's numbers on an MLflow server or in a folder",
     "app": "jaxsent serve",
     "beam": "jaxsent data prepare flickr --beam",
     "onnx": "jaxsent export --format onnx, and predicting with such a file",

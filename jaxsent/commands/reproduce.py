@@ -31,6 +31,10 @@ def add(parser) -> None:
         "--config", action="append", default=[], metavar="KEY=VALUE",
         help="a config key for every run, such as data.dir=FOLDER",
     )  # fmt: skip
+    parser.add_argument(
+        "--seeds", type=int, default=1, metavar="N",
+        help="train every network N times, so that cells are mean ± sd (default 1)",
+    )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="only say what would be run")
 
 
@@ -40,11 +44,13 @@ def run(options) -> int:
     from jaxsent.paper.formats import text
     from jaxsent.paper.reproduce import Sources, check_names, command, plan, reproduce
 
+    if options.seeds < 1:
+        raise UserError(f"--seeds {options.seeds}: expected a number from 1 on.")
     table = chosen(options.table)
     sources = Sources(
         options.runs, _pairs("--source", options.source), _pairs("--weights", options.weights),
         tuple(options.config), _pairs("--features", options.features),
-        _pairs("--maps", options.maps),
+        _pairs("--maps", options.maps), options.seeds,
     )  # fmt: skip
     check_names(table, sources)
     if options.dry_run:

@@ -39,17 +39,35 @@ def run(argv: list[str]) -> int:
         elif values.mode == "eval":
             evaluate(config, workdir, values.distributed)
         else:
-            train(config, workdir, values.distributed, values.accept_changes)
+            train(config, workdir, values.distributed, values.accept_changes, values.seeds)
 
     return status(call, debug="--debug" in argv)
 
 
-def train(config, workdir: Path, distributed: bool = False, accept_changes: bool = False) -> None:
-    """Trains and tests what a config says in a run's folder, see loop.train."""
-    _start(distributed)
-    from jaxsent.training import loop
+def train(
+    config,
+    workdir: Path,
+    distributed: bool = False,
+    accept_changes: bool = False,
+    count: int | None = None,
+) -> None:
+    """Trains and tests what a config says in a run's folder, see loop.train; with a `count` of
+    seeds each of them in a folder of its own, see seeds.train.
+    """
+    from jaxsent.paper.seeds import folders
 
-    loop.train(config, workdir, accept_changes)
+    if not count and folders(workdir):
+        raise UserError(
+            f"{workdir} has runs of several seeds; go on with --seeds {len(folders(workdir))}, or "
+            "take another --workdir."
+        )
+    _start(distributed)
+    from jaxsent.training import loop, seeds
+
+    if count:
+        seeds.train(config, workdir, count, accept_changes)
+    else:
+        loop.train(config, workdir, accept_changes)
 
 
 def evaluate(config, workdir: Path, distributed: bool = False) -> None:
@@ -109,6 +127,10 @@ def parse(argv: list[str]) -> flags.FlagValues | None:
     flags.DEFINE_bool(
         "accept_changes", False, "Go on with a run though values of training differ; they are "
         "recorded.", flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_integer(
+        "seeds", None, "Train so many runs, of config.seed on, in seed0, seed1, … of the workdir, "
+        "and tell mean ± sd.", lower_bound=1, flag_values=values,
     )  # fmt: skip
     flags.DEFINE_bool("debug", False, "Show tracebacks.", flag_values=values)
     if {"--help", "-h", "-help"} & set(argv):

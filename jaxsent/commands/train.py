@@ -15,6 +15,10 @@ def add(parser) -> None:
         "--accept-changes", action="store_true",
         help="go on with a run though values of training differ; they are recorded",
     )  # fmt: skip
+    parser.add_argument(
+        "--seeds", type=int, metavar="N",
+        help="train N runs, in seed0, seed1, … of the run's folder, and tell mean ± sd",
+    )  # fmt: skip
     parser.epilog = "--config.KEY=VALUE sets a key of the config, as --config.data.source=FOLDER."
 
 
@@ -25,6 +29,7 @@ def run(options) -> int:
     startup.restart_with_huge_pages()
     arguments = ["--config", options.config, *options.overrides]
     arguments += ["--workdir", options.workdir] if options.workdir else []
+    arguments += [f"--seeds={options.seeds}"] if options.seeds is not None else []
     for name in ("distributed", "accept_changes", "debug"):
         arguments += [f"--{name}"] if getattr(options, name) else []
     return run_py.run(["jaxsent train", *arguments])

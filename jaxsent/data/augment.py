@@ -18,6 +18,11 @@ CROPS = ("resized", "plain")
 """Random crops for training: `random_crop_box` and `plain_crop_box`."""
 
 
+def of_an_image(settings) -> dict:
+    """`config.augment` without mixup, which is of pairs: what happens to each image alone."""
+    return {name: value for name, value in settings.items() if name != "mixup"}
+
+
 def decode(data: bytes, name: str = "image") -> np.ndarray:
     """Decode an image file -> (H, W, 3) uint8 RGB, upright by EXIF, transparency on white.
 

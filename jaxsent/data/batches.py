@@ -52,6 +52,7 @@ def train_batches(
     resize=256,
     rows=None,
     ratings=(),
+    randaugment=(),
 ):
     """An endless iterator of this process's part of each shuffled, augmented batch.
 
@@ -60,7 +61,8 @@ def train_batches(
     region, fixation_map, fixations) uint8 (b, S, S), cut and mirrored with its image. `scale` and
     `ratio` bound the random crop (augment.random_crop_box); with `crop` "plain" it is a square of
     S from the image whose shorter side is `resize` (augment.plain_crop_box). `flip` is the
-    probability of mirroring, `enlarging` the interpolation of augment.resize.
+    probability of mirroring, `enlarging` the interpolation of augment.resize, `randaugment` the
+    (N, M) of randaugment.py.
 
     Batches from `start_step` on equal those of an unbroken run; they do not depend on `workers`
     (processes that decode; 0: threads of this one), and all processes together yield the same
@@ -76,7 +78,9 @@ def train_batches(
         )
     _check_maps(builder, (*maps, *ratings))
     _check_crop(crop, resize, image_size)
-    cut = TrainElement(image_size, scale, ratio, flip, enlarging, maps, crop, resize, ratings)
+    cut = TrainElement(
+        image_size, scale, ratio, flip, enlarging, maps, crop, resize, ratings, tuple(randaugment)
+    )
     examples = source(builder, split)
     if rows is not None:
         examples = Part(examples, rows)

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from jaxsent.data import augment
+from jaxsent.data.randaugment import randaugment
 from jaxsent.data.records import text
 from jaxsent.errors import UserError
 
@@ -24,6 +25,7 @@ class TrainElement:
       crop: "resized" (augment.random_crop_box) or "plain" (augment.plain_crop_box).
       resize: the shorter side that a plain crop is cut from, in pixels.
       ratings: features of the set that are numbers.
+      randaugment: (N, M) of randaugment.py, () for none; its maps move along.
     """
 
     image_size: int
@@ -35,6 +37,7 @@ class TrainElement:
     crop: str = "resized"
     resize: int = 256
     ratings: tuple[str, ...] = ()
+    randaugment: tuple[int, ...] = ()
 
     def __call__(self, raw: dict, rng: np.random.Generator) -> dict:
         """A stored example -> image (S, S, 3), each map (S, S), label, polarity, mask and file.
@@ -57,7 +60,10 @@ class TrainElement:
             parts[name] = resize(augment.crop(_map(raw, name, shape), box), size, size)
         if rng.random() < self.flip:
             parts = {name: augment.flip(part) for name, part in parts.items()}
-        return _element(raw, parts.pop("image")) | parts | rated(raw, self.ratings)
+        image = parts.pop("image")
+        if self.randaugment:
+            image, parts = randaugment(image, parts, *self.randaugment, rng, POINTS)
+        return _element(raw, image) | parts | rated(raw, self.ratings)
 
 
 @dataclasses.dataclass(frozen=True)

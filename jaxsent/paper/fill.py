@@ -2,10 +2,12 @@
 
 import json
 import math
+import statistics
 from pathlib import Path
 from typing import NamedTuple
 
 from jaxsent.metrics import HIGHER_IS_BETTER, average_rank
+from jaxsent.paper import seeds
 from jaxsent.paper.table import GEOMETRY, MAPS, Cell, Run, Table
 
 AVERAGE = "AVG"
@@ -19,12 +21,16 @@ class Filled(NamedTuple):
       value: ours, the mean over its runs, None while one of them is missing.
       interval: 95 %, of the mean; None where a run has none.
       missing: runs that are not finished.
+      deviation: sd over the seeds that all of its runs have, None below two.
+      seeds: how many these are.
     """
 
     cell: Cell
     value: float | None
     interval: tuple[float, float] | None
     missing: tuple[Run, ...]
+    deviation: float | None = None
+    seeds: int = 1
 
     @property
     def difference(self) -> float | None:
@@ -33,15 +39,30 @@ class Filled(NamedTuple):
         return self.value - self.cell.paper if known else None
 
 
-def results(runs: Path, run: Run) -> dict | None:
-    """results.json of a run below the folder `runs`, None where it is not finished."""
-    path = runs / run.name / "report" / run.tested_on / "results.json"
-    return json.loads(path.read_text()) if path.is_file() else None
+def results(runs: Path, run: Run) -> dict[str, dict]:
+    """results.json of a run below the folder `runs`: {"seed0": …} of each seed, {"": …} of a run
+    that is not of several; {} where none is finished.
+    """
+    folder = runs / run.name
+    found = {}
+    for one in seeds.folders(folder) or [folder]:
+        path = one / "report" / run.tested_on / "results.json"
+        if path.is_file():
+            found[one.name if one != folder else ""] = json.loads(path.read_text())
+    return found
 
 
-def fill(table: Table, runs: Path) -> list[Filled]:
-    """Every cell of a table with the numbers of the runs below the folder `runs`."""
-    filled = [fill_cell(cell, runs) for cell in table.cells]
+def finished(runs: Path, run: Run, count: int = 1) -> bool:
+    """Whether a run has results, of `count` seeds or more; a baseline has no chance in it."""
+    return len(results(runs, run)) >= (1 if run.baseline else count)
+
+
+def fill(table: Table, runs: Path, count: int = 1) -> list[Filled]:
+    """Every cell of a table with the numbers of the runs below the folder `runs`.
+
+    A run that has several seeds is their mean; with fewer than `count` it is missing.
+    """
+    filled = [fill_cell(cell, runs, count) for cell in table.cells]
     return filled + _ranks(filled, table.ranked) if table.ranked else filled
 
 
@@ -58,16 +79,35 @@ def _ranks(filled: list[Filled], ranked: tuple[str, ...]) -> list[Filled]:
     return [Filled(Cell(row, AVERAGE, None), ranks.get(row), None, ()) for row in rows]
 
 
-def fill_cell(cell: Cell, runs: Path) -> Filled:
+def fill_cell(cell: Cell, runs: Path, count: int = 1) -> Filled:
     """One cell; a run that was evaluated without the cell's measure counts as missing."""
     run_results = {run: results(runs, run) for run in cell.runs}
-    values = {run: _value(r, cell.measure) for run, r in run_results.items() if r is not None}
-    missing = tuple(run for run in cell.runs if values.get(run) is None)
+    values = {
+        run: {seed: _value(r, cell.measure) for seed, r in of_seeds.items()}
+        for run, of_seeds in run_results.items()
+    }
+    missing = tuple(
+        run for run in cell.runs if not finished(runs, run, count) or None in values[run].values()
+    )
     if missing or not cell.runs:
         return Filled(cell, None, None, missing)
-    mean = math.fsum(values.values()) / len(values)
-    intervals = [_value(run_results[run], cell.measure, "_interval") for run in cell.runs]
-    return Filled(cell, mean, _pooled(mean, list(values.values()), intervals), ())
+    means = [statistics.fmean(values[run].values()) for run in cell.runs]
+    mean = statistics.fmean(means)
+    intervals = [_interval(run_results[run], cell.measure) for run in cell.runs]
+    shared = set.intersection(*(set(of_seeds) for of_seeds in values.values()))
+    # A seed's number is the mean over the cell's runs, as the cell's own is.
+    of_seeds = [statistics.fmean(values[run][seed] for run in cell.runs) for seed in shared]
+    deviation = statistics.stdev(of_seeds) if len(shared) > 1 else None
+    interval = _pooled(mean, means, intervals)
+    return Filled(cell, mean, interval, (), deviation, max(len(shared), 1))
+
+
+def _interval(of_seeds: dict[str, dict], measure: tuple[str, ...]) -> tuple | None:
+    """A run's interval; that of several seeds, whose images are the same, is their mean one."""
+    intervals = [_value(results, measure, "_interval") for results in of_seeds.values()]
+    if None in intervals:
+        return None
+    return tuple(map(statistics.fmean, zip(*intervals)))
 
 
 def _pooled(mean, values, intervals) -> tuple[float, float] | None:

@@ -8,7 +8,7 @@ from jaxsent.paper.table import Table
 
 EMPTY = "–"
 LINES = ("paper", "ours", "difference", "95 %")
-ESCAPED = {"%": r"\%", "&": r"\&", "_": r"\_", "–": "--", "−": "$-$"}
+ESCAPED = {"%": r"\%", "&": r"\&", "_": r"\_", "–": "--", "−": "$-$", "±": r"$\pm$"}
 
 
 def text(table: Table, filled: list[Filled]) -> str:
@@ -54,8 +54,9 @@ def as_csv(table: Table, filled: list[Filled]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
-        ["table", "row", "column", "paper", "ours", "difference", "low", "high", "runs", "missing"]
-    )
+        ["table", "row", "column", "paper", "ours", "difference", "low", "high", "runs", "missing",
+         "sd", "seeds"]
+    )  # fmt: skip
     for one in filled:
         low, high = one.interval or (None, None)
         numbers = (one.cell.paper, one.value, one.difference, low, high)
@@ -67,6 +68,8 @@ def as_csv(table: Table, filled: list[Filled]) -> str:
                 *("" if n is None else f"{n:.6g}" for n in numbers),
                 " ".join(run.name for run in one.cell.runs),
                 " ".join(run.name for run in one.missing),
+                "" if one.deviation is None else f"{one.deviation:.6g}",
+                "" if one.value is None else one.seeds,
             ]
         )
     return out.getvalue().rstrip("\n")
@@ -84,7 +87,7 @@ def _lines(table: Table, filled: list[Filled]) -> list[list[str]]:
         cells = [places.get((row, column)) for column in columns]
         texts = {
             "paper": [_number(c and c.cell.paper, table) for c in cells],
-            "ours": [_number(c and c.value, table) for c in cells],
+            "ours": [_with_deviation(c, table) for c in cells],
             "difference": [_number(c and c.difference, table, "+") for c in cells],
             "95 %": [_interval(c and c.interval, table) for c in cells],
         }
@@ -101,6 +104,13 @@ def _number(value: float | None, table: Table, sign: str = "") -> str:
         return EMPTY
     shown = f"{100 * value:{sign}.2f}" if table.unit == "%" else f"{value:{sign}.3f}"
     return shown.replace("-", "−")
+
+
+def _with_deviation(filled: Filled | None, table: Table) -> str:
+    """61.20, or 61.20 ± 0.45 over seeds."""
+    value = _number(filled and filled.value, table)
+    deviation = filled and filled.deviation
+    return value if deviation is None else f"{value} ± {_number(deviation, table)}"
 
 
 def _interval(bounds, table: Table) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxsent.errors import UserError
-from jaxsent.paper.fill import fill, results
+from jaxsent.paper import seeds
+from jaxsent.paper.fill import fill, finished
 from jaxsent.paper.table import DETECTORS, OUTSIDE_MAPS, REGIONAL, Run, Table
 
 
@@ -22,6 +23,7 @@ class Sources(NamedTuple):
       features: {detector: file of its outputs, or folder with one for each set}.
       options: further config keys, for every run.
       maps: {one of OUTSIDE_MAPS: folder of its maps, or file of its boxes}.
+      seeds: how many every network is trained with; 1: the config's own.
     """
 
     runs: Path = Path("runs")
@@ -30,6 +32,7 @@ class Sources(NamedTuple):
     options: tuple[str, ...] = ()
     features: dict[str, str] = {}
     maps: dict[str, str] = {}
+    seeds: int = 1
 
 
 NOTHING = Sources()
@@ -59,14 +62,14 @@ def check_names(table: Table, sources: Sources) -> None:
             raise UserError(f"{flag} {wrong[0]}=…: {table.name} asks for {expected}.")
 
 
-def missing(table: Table, runs: Path) -> list[Step]:
-    """What the table lacks, each run after the one that it starts from."""
+def missing(table: Table, runs: Path, count: int = 1) -> list[Step]:
+    """What the table lacks, each run after the one that it starts from, of `count` seeds."""
     steps: dict[Step, None] = {}
-    for one in fill(table, runs):
+    for one in fill(table, runs, count):
         for run in one.missing:
-            trained = results(runs, run._replace(tested_on="")) is not None
+            trained = finished(runs, run._replace(tested_on=""), count)
             if not trained:
-                _train(run._replace(outside=""), runs, steps)
+                _train(run._replace(outside=""), runs, steps, count)
             if trained or run.tested_on or run.outside:
                 steps[Step(run, "eval")] = None
     return list(steps)
@@ -74,7 +77,7 @@ def missing(table: Table, runs: Path) -> list[Step]:
 
 def plan(table: Table, sources: Sources) -> list[Step]:
     """`missing`, without evaluations that a training or another evaluation before them does."""
-    steps = missing(table, sources.runs)
+    steps = missing(table, sources.runs, sources.seeds)
     trained = {step.run.name for step in steps if step.mode == "train"}
     commands: dict[tuple[str, ...], Step] = {}
     for step in steps:
@@ -83,17 +86,24 @@ def plan(table: Table, sources: Sources) -> list[Step]:
     return list(commands.values())
 
 
-def _train(run: Run, runs: Path, steps: dict[Step, None]) -> None:
+def _train(run: Run, runs: Path, steps: dict[Step, None], count: int) -> None:
     """Adds a run behind those that it starts from."""
-    if run.needs and results(runs, run.needs) is None:
-        _train(run.needs, runs, steps)
-    if run.sure and not _predictions(run, runs).is_file():
+    if run.needs and not finished(runs, run.needs, count):
+        _train(run.needs, runs, steps, count)
+    if run.sure and not _predicted(run, runs, count):
         steps[Step(run.needs, "predict")] = None
     steps[Step(run, "train")] = None
 
 
 def _predictions(run: Run, runs: Path) -> Path:
     return runs / run.needs.name / "report" / "train" / "predictions.csv"
+
+
+def _predicted(run: Run, runs: Path, count: int) -> bool:
+    """Whether every seed has said what it was trained on."""
+    path = _predictions(run, runs)
+    several = [seeds.of_seed(path, seed) for seed in range(count)] if count > 1 else [path]
+    return all(one.is_file() for one in several)
 
 
 def command(step: Step, sources: Sources = NOTHING) -> list[str]:
@@ -108,6 +118,7 @@ def command(step: Step, sources: Sources = NOTHING) -> list[str]:
     if step.mode == "eval":
         return _evaluation(run, sources)
     arguments = ["jaxsent", "train", run.config.replace(".py", ""), *workdir]
+    arguments += ["--seeds", str(sources.seeds)] if sources.seeds > 1 else []
     arguments += [f"--config.{option}" for option in _compared(run, sources)]
     if run.weights:
         weights = sources.weights.get(run.weights, f"{run.weights.upper()}_WEIGHTS")
@@ -157,7 +168,9 @@ def _baseline(run: Run, sources: Sources, workdir: list[str]) -> list[str]:
     elif run.weights:
         features += f"={sources.weights.get(run.weights, f'{run.weights.upper()}_WEIGHTS')}"
     elif run.needs:
-        trained = str(sources.runs / run.needs.name)
+        folder = sources.runs / run.needs.name
+        several = sources.seeds > 1 or seeds.folders(folder)
+        trained = str(seeds.folder(folder, 0) if several else folder)
         features = f"{run.baseline}={trained}" if run.baseline in REGIONAL else trained
     arguments = ["jaxsent", "baseline", features, run.config, *workdir]
     for option in run.options:

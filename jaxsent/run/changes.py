@@ -12,7 +12,7 @@ from jaxsent.errors import UserError
 
 FREE = (
     "data.dir", "data.source", "data.strict", "data.workers", "data.keep", "eval.",
-    "train.log_every", "train.checkpoint_every",
+    "log.", "train.log_every", "train.checkpoint_every",
 )  # fmt: skip
 TRAINING = (
     "seed", "model.dtype", "model.precision", "data.crops", "augment.", "train.", "optim.",

@@ -41,6 +41,7 @@ def check(config, training: bool = True) -> None:
     if config.loss.distribution_over == "votes" and config.data.class_target != "polarity":
         raise UserError("loss.distribution_over=votes needs data.class_target=polarity.")
     _check_map(config)
+    _check_mixing(config)
     if config.eval.resize < config.data.image_size:
         raise UserError(
             f"eval.resize={config.eval.resize} is smaller than data.image_size="
@@ -56,6 +57,25 @@ def check_start(init) -> None:
             "first (the config's first lines say how), or start from weights with init.checkpoint= "
             "and init.weights=FILE."
         )
+
+
+def _check_mixing(config) -> None:
+    """What cannot be mixed, and operations that are no whole number."""
+    operations = config.augment.randaugment
+    if operations and not all(isinstance(v, int) for v in operations):
+        raise UserError(f"augment.randaugment={operations}: expected whole numbers.")
+    if config.augment.mixup and config.data.crops:
+        raise UserError(
+            "augment.mixup mixes images, and with data.crops a network sees none, but outputs of "
+            "its backbone; set augment.mixup=0 or data.crops=0."
+        )
+    for key in ("augment.mixup", "loss.class_weights"):
+        section, _, name = key.rpartition(".")
+        if config[section][name] and config.data.map:
+            raise UserError(
+                f"{key} is of classes, and with data.map={config.data.map} a network learns maps "
+                f"alone; leave {key} at its default."
+            )
 
 
 def _check_map(config) -> None:

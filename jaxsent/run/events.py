@@ -18,7 +18,7 @@ FLUSHED = 30.0
 """Seconds after which TensorBoard sees what was added."""
 
 
-class Events:
+class TensorBoard:
     """`events.*` in a run's folder.
 
     Args:
@@ -26,7 +26,7 @@ class Events:
       start: the step that it goes on from; later steps of earlier files count no more.
 
     Raises:
-      UserError: it cannot be written; `add` raises it too.
+      UserError: it cannot be written; `numbers` raises it too.
     """
 
     def __init__(self, workdir: Path, start: int):
@@ -39,7 +39,10 @@ class Events:
             log = SessionLog(status=SessionLog.SessionStatus.Value("START"))
             self._write(Event(wall_time=time.time(), step=start + 1, session_log=log))
 
-    def add(self, step: int, values: dict[str, float]) -> None:
+    def config(self, values: dict) -> None:
+        """Not shown: config.json lies beside the events."""
+
+    def numbers(self, step: int, values: dict[str, float]) -> None:
         """Adds numbers by their names."""
         for name, value in values.items():
             self._write(Event(wall_time=time.time(), step=step, summary=scalar(name, value)))

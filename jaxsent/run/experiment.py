@@ -1,6 +1,7 @@
 """From a config to data, network and initial variables: what train and eval share."""
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from jaxsent.data.records import Part, source
 from jaxsent.errors import UserError
 from jaxsent.run import sharding
 from jaxsent.run.checks import check, check_start
+from jaxsent.run.class_weights import class_weights
 from jaxsent.run.folder import begun, network
 from tfds_builders.prepare import prepare
 
@@ -82,6 +84,11 @@ class Experiment:
             self.classes, loss.distribution_sigma, loss.distribution_over
         )
 
+    @functools.cached_property
+    def class_weights(self) -> np.ndarray | None:
+        """(K,) of the classes in the classification branch's loss, None where all are alike."""
+        return class_weights(self.builder, self.config, self.classes, self.rows)
+
 
 def make(config, workdir: Path | None = None, training: bool = True) -> Experiment:
     """Finds or prepares the data and builds the network; `config` gets what follows from both.
@@ -125,7 +132,8 @@ def make(config, workdir: Path | None = None, training: bool = True) -> Experime
                 f"loss.distribution_over=votes: {config.data.name} has no votes; it has "
                 f"{', '.join(builder.info.features)}. Choose polarity or wheel."
             )
-        _ = experiment.distributions  # says now, not after an hour, that classes are on no wheel
+        # Said now, not after an hour: classes on no wheel, weights of other classes.
+        _ = experiment.distributions, experiment.class_weights
     return experiment
 
 

@@ -59,6 +59,8 @@ RANGES = {
     "augment.ratio": Range(0, 100, above=True, rising=True),
     "augment.resize": SIDE,
     "augment.flip": PROBABILITY,
+    "augment.randaugment": Range(0, 30),
+    "augment.mixup": Range(0, 100),
     "train.batch_size": COUNT,
     "train.epochs": EPOCHS,
     "train.steps": Range(0, 1e9),
@@ -76,6 +78,7 @@ RANGES = {
     "optim.warmup": Range(0, 1e6),
     "optim.clip": Range(0, 1e9),
     "loss.class_weight": WEIGHT,
+    "loss.class_weights": WEIGHT,
     "loss.detect_weight": WEIGHT,
     "loss.distribution_weight": PROBABILITY,
     "loss.distribution_sigma": Range(0, 100, above=True),
@@ -85,7 +88,12 @@ RANGES = {
     "eval.boxes": Range(0, 100_000),
     "eval.examples": Range(0, 1000),
 }
-LENGTHS = {"augment.scale": 2, "augment.ratio": 2, "input.mean": 3, "input.std": 3}
+LENGTHS = {
+    "augment.scale": 2, "augment.ratio": 2, "augment.randaugment": 2, "input.mean": 3,
+    "input.std": 3,
+}  # fmt: skip
+INSTEAD = {"augment.randaugment": [()], "loss.class_weights": [(), ("balanced",)]}
+"""What a key takes in place of numbers."""
 
 
 def check(config) -> None:
@@ -93,7 +101,8 @@ def check(config) -> None:
     for key, value in numbers(config):
         values = value if isinstance(value, tuple) else (value,)
         if not all(is_number(v) for v in values):
-            raise UserError(f"{key}={value!r}: expected numbers.")
+            words = [" or ".join(word) for word in INSTEAD.get(key, ()) if word]
+            raise UserError(f"{key}={value!r}: expected {' or '.join(['numbers', *words])}.")
         length = LENGTHS.get(key, len(values))
         allowed = RANGES[key]
         rising = not allowed.rising or list(values) == sorted(values)
@@ -107,7 +116,7 @@ def numbers(config) -> Iterator[tuple[str, object]]:
     for key in RANGES:
         section, _, name = key.rpartition(".")
         part = config[section] if section else config
-        if name in part and part[name] is not None:
+        if name in part and part[name] is not None and part[name] not in INSTEAD.get(key, ()):
             yield key, part[name]
 
 

@@ -113,7 +113,7 @@ def _folder(task, variables, split: str) -> Path:
         "dtype": config.model.dtype,
         **({"precision": "exact"} if config.model.precision == "exact" else {}),
         "input": task.preprocessing._asdict(),
-        "augment": config.augment.to_dict(),
+        "augment": augment.of_an_image(config.augment),
         "ratings": list(task.ratings),
         "crops": config.data.crops,
     }
@@ -179,7 +179,7 @@ def _elements(task, examples) -> Iterator[dict]:
     a = config.augment
     cut = TrainElement(
         config.data.image_size, a.scale, a.ratio, a.flip, task.preprocessing.interpolation, (),
-        a.crop, a.resize, task.ratings,
+        a.crop, a.resize, task.ratings, a.randaugment,
     )  # fmt: skip
     for i in range(len(examples)):
         raw = examples[i]

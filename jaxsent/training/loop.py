@@ -11,11 +11,12 @@ import jax
 import numpy as np
 
 from jaxsent.console import console
+from jaxsent.data import augment
 from jaxsent.data.batches import train_batches
 from jaxsent.errors import Diverged, UserError
 from jaxsent.evaluation import compared_maps, evaluate
 from jaxsent.models import stored
-from jaxsent.run import changes, experiment, folder, history, initial, sharding
+from jaxsent.run import changes, experiment, folder, history, initial, loggers, sharding
 from jaxsent.run.checkpoint import Checkpoints
 from jaxsent.run.logbook import Logbook
 from jaxsent.run.state import TrainState
@@ -57,14 +58,19 @@ def train(config, workdir: Path, accept_changes: bool = False) -> dict:
       Interrupted: SIGINT or SIGTERM; the state is saved.
     """
     compared_maps.outside_paths(config.eval.compare)  # wrong ones are told before hours of training
+    loggers.check(config.log.to)
     folder.create(workdir)
     with folder.training(workdir):
-        task, variables, step = _trained(config, workdir, accept_changes)
-        return evaluate.evaluate(task, variables, workdir, step)
+        task, variables, step, end = _trained(config, workdir, accept_changes)
+        results = evaluate.evaluate(task, variables, workdir, step)
+        if end and jax.process_index() == 0:
+            loggers.tell(config.log.to, workdir, end, results)
+        return results
 
 
 def _trained(config, workdir: Path, accept_changes: bool):
-    """The experiment, the variables to evaluate and their step, once training is done."""
+    """The experiment, once training is done: the variables to evaluate, their step, and the last
+    step, None where none was made now."""
     task = experiment.make(config, workdir)
     settings = experiment.described(task)
     images = task.train_count
@@ -105,7 +111,8 @@ def _trained(config, workdir: Path, accept_changes: bool):
                 seconds = round(time.perf_counter() - began, 1)
                 history.record(workdir, ended, step=step, seconds=seconds)
         step = checkpoints.best() if config.data.validation_split else checkpoints.last()
-        return task, checkpoints.variables(step, state.variables()), step
+        variables = checkpoints.variables(step, state.variables())
+        return task, variables, step, total if start < total else None
 
 
 def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) -> TrainState:
@@ -114,12 +121,14 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
     model, batches = _source(task, state, start)
     step_fn = jax.jit(
         train_step(model, tx, factor, config, task.class_polarity, task.preprocessing,
-                   task.distributions),
+                   task.distributions, task.class_weights),
         donate_argnums=0,
         out_shardings=sharding.replicated(mesh),
     )  # fmt: skip
     validate_every = max(round(config.train.validate_every * steps_per_epoch), 1)
-    log = Logbook(workdir, start, total, config.train.batch_size, jax.process_index() > 0)
+    log = Logbook(
+        workdir, start, total, config.train.batch_size, jax.process_index() > 0, config.log.to
+    )
     waiting = Waiting()
     watch = Watch(log, config, steps_per_epoch, checkpoints.discard, waiting)
     try:
@@ -179,7 +188,7 @@ def _source(task, state, start: int):
         maps=(config.data.map,) if config.data.map else (),
         rows=task.rows,
         ratings=task.ratings,
-        **config.augment,
+        **augment.of_an_image(config.augment),
     )
     return task.model, batches
 

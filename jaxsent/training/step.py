@@ -4,20 +4,24 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxsent.losses import joint_loss, masked_mean
+from jaxsent.losses import joint_loss, masked_mean, weights_of_images
 from jaxsent.models import stored
 from jaxsent.models.inference import normalise
 from jaxsent.models.precision import computed
 from jaxsent.run.state import TrainState
+from jaxsent.training import mixup
 
 Array = jax.Array
 
 
 TERMS = ("class_weight", "detect_weight", "detect", "distribution_weight", "affect_weight")
 """Keys of `config.loss` that weigh its terms."""
+IMAGE_WEIGHT = "image_weight"
 
 
-def train_step(model, tx, factor, config, class_polarity, preprocessing, distributions=None):
+def train_step(
+    model, tx, factor, config, class_polarity, preprocessing, distributions=None, class_weights=None
+):
     """Makes `step(state, batch) -> (state, metrics)`, to be jitted.
 
     Args:
@@ -28,6 +32,7 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing, distrib
       class_polarity: (C,) polarities of the detection branch's classes.
       preprocessing: mean and std that the weights expect.
       distributions: (K, K) of emotions.label_distributions, for `loss.distribution_weight`.
+      class_weights: (K,) of the classes in the classification branch's loss, None for all alike.
 
     The batch holds `image` (B, S, S, 3) uint8, `label` and `polarity` (B,) int32, `mask` (B,) and,
     for a supervised network, the map (B, S, S) uint8 that `data.map` names, and each of the ratings
@@ -35,33 +40,45 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing, distrib
     backbone's outputs in place of the image; with `loss.distribution_over` "votes" it has those.
     The metrics are scalars: means over the batch. With `train.accumulate` = A the batch is cut into
     A parts, each a forward and backward pass with its own batch-norm statistics, and the gradients
-    are averaged.
+    are averaged. With `augment.mixup` = α the images of a batch, or of such a part, are mixed in
+    pairs (mixup.py).
     """
     weights = {name: config.loss[name] for name in TERMS}
     weights["affect_scale"] = tuple(config.model.regress_std or ())
     rated = tuple(config.model.regress)
     distributions = None if distributions is None else jnp.asarray(distributions)
-    micro_batches = config.train.accumulate
+    class_weights = None if class_weights is None else jnp.asarray(class_weights, jnp.float32)
+    micro_batches, alpha = config.train.accumulate, config.augment.mixup
+
+    def terms_of(out, batch):
+        """What `out` costs by the targets of `batch`, a value per image."""
+        truth = batch[config.data.class_target]
+        terms = joint_loss(
+            out, truth, batch[config.data.detect_target], class_polarity,
+            batch.get(config.data.map), distributions,
+            jnp.stack([batch[name] for name in rated], -1) if rated else None,
+            batch.get("votes"), batch.get(IMAGE_WEIGHT), **weights,
+        )  # fmt: skip
+        if "class_logits" in out:
+            terms["accuracy"] = (out["class_logits"].argmax(-1) == truth).astype(jnp.float32)
+        return terms
 
     def loss(params, batch_stats, batch, key):
         if "image" in batch:
             images = normalise(batch["image"], preprocessing.mean, preprocessing.std)
         else:
             images = {name: batch[name] for name in stored.OUTPUTS if name in batch}
+        if alpha:
+            share, partners = mixup.pairs(key, alpha, len(images))
+            images = mixup.mixed(images, share, partners)
         out, updated = model.apply(
             {"params": params, "batch_stats": batch_stats},
             images, train=True, mutable=["batch_stats"], rngs={"dropout": key},
         )  # fmt: skip
-        truth = batch[config.data.class_target]
-        detect_truth = batch[config.data.detect_target]
-        true_map = batch.get(config.data.map)
-        terms = joint_loss(
-            out, truth, detect_truth, class_polarity, true_map, distributions,
-            jnp.stack([batch[name] for name in rated], -1) if rated else None,
-            batch.get("votes"), **weights,
-        )  # fmt: skip
-        if "class_logits" in out:
-            terms["accuracy"] = (out["class_logits"].argmax(-1) == truth).astype(jnp.float32)
+        terms = terms_of(out, batch)
+        if alpha:
+            others = terms_of(out, jax.tree.map(lambda column: column[partners], batch))
+            terms = mixup.mixed_terms(terms, others, share)
         metrics = {name: masked_mean(values, batch["mask"]) for name, values in terms.items()}
         return metrics["loss"], (updated.get("batch_stats", {}), metrics)
 
@@ -96,6 +113,9 @@ def train_step(model, tx, factor, config, class_polarity, preprocessing, distrib
 
     def step(state: TrainState, batch: dict[str, Array]) -> tuple[TrainState, dict[str, Array]]:
         key = jax.random.fold_in(jax.random.key(config.seed), state.step)
+        if class_weights is not None:  # over the whole batch, before it is cut into parts
+            truth = batch[config.data.class_target]
+            batch = batch | {IMAGE_WEIGHT: weights_of_images(truth, class_weights, batch["mask"])}
         grads, batch_stats, metrics = accumulated(state, batch, key)
         updates, opt_state = tx.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)

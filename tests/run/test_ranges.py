@@ -20,8 +20,9 @@ def leaves(config, path=""):
 
 PLACEHOLDERS = {
     "model.num_classes", "model.regress_mean", "model.regress_std", "input.mean", "input.std",
+    "augment.randaugment", "loss.class_weights",
 }  # fmt: skip
-"""Numeric keys that are unset by default."""
+"""Numeric keys that are unset, or (), by default."""
 
 
 def is_numeric(value) -> bool:
@@ -62,6 +63,9 @@ def test_every_config_is_within_them(name):
         ("model.regress_std", (1.0, 0.0), "above 0"),
         ("input.std", (1.0, 1.0, 0.0), "3 numbers, each above 0"),
         ("input.mean", (float("nan"),) * 3, "3 numbers"),
+        ("augment.mixup", -0.2, "from 0 to 100"),
+        ("loss.class_weights", (1.0, -1.0), "from 0"),
+        ("loss.class_weights", ("even",), "expected numbers or balanced"),
         ("seed", -1, "from 0"),
         ("eval.examples", True, "expected numbers"),
     ],

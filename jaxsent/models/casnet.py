@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsent.models.backbone import Array
+from jaxsent.models.max_pool import max_pool_2x2
 from jaxsent.models.network import NEW, Network
 
 WIDTH = 512
@@ -23,7 +24,7 @@ class Context(nn.Module):
     @nn.compact
     def __call__(self, features: Array) -> Array:
         """(B, h, w, n) -> (B, n) float32. The image size cannot change later."""
-        pooled = nn.max_pool(features, (2, 2), (2, 2))
+        pooled = max_pool_2x2(features)
         excitation = nn.Dense(
             features.shape[-1],
             dtype=jnp.float32,

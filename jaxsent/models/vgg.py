@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxsent.models.backbone import Array, Backbone, adaptive_average
+from jaxsent.models.max_pool import max_pool_2x2
 
 WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 CONVOLUTIONS = [
@@ -41,7 +42,7 @@ class VGG16(Backbone):
         x, taps = images.astype(self.dtype), {}
         for name in CONVOLUTIONS:
             if name.endswith("_1") and name != "conv1_1":
-                x = nn.max_pool(x, (2, 2), (2, 2))
+                x = max_pool_2x2(x)
             x = taps[name] = self.perturbed(name, nn.relu(getattr(self, name)(x)))
             if name == last:
                 break
@@ -49,7 +50,7 @@ class VGG16(Backbone):
 
     def embed(self, features: dict[str, Array], train: bool = False) -> Array:
         """conv5_3 -> (B, 4096), fc7 after ReLU and dropout."""
-        x = adaptive_average(nn.max_pool(features["conv5_3"], (2, 2), (2, 2)), 7)
+        x = adaptive_average(max_pool_2x2(features["conv5_3"]), 7)
         x = x.reshape(x.shape[0], -1)
         for layer in (self.fc6, self.fc7):
             x = self.dropout(nn.relu(layer(x)), deterministic=not train)

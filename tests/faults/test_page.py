@@ -122,6 +122,27 @@ def test_early_refusals_reach_python(auth, body, status):
             assert code == status and answer["error"]
 
 
+def test_who_was_let_in_is_not_sent_away_because_others_were_quicker():
+    go = threading.Event()
+
+    def waiting(images):
+        assert not images.any() or go.wait(10)
+        return network(images)
+
+    app = create(Predictor(CARD, waiting), Limits(waiting=2))
+    with served(app) as port, contextlib.ExitStack() as stack:
+        sending = [stack.enter_context(raw(port, head(len(PHOTO)) + PHOTO[:9])) for _ in range(4)]
+        time.sleep(0.3)
+        for connection in sending:
+            connection.sendall(PHOTO[9:])
+        while health(port) < 4:
+            time.sleep(0.01)
+        assert ask(port)[0] == 503
+        go.set()
+        for connection in sending:
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+
+
 def test_an_early_refusal_does_not_wait_for_the_body():
     with served(create(PREDICTOR, Limits(waiting=0))) as port:
         began = time.monotonic()

@@ -15,7 +15,7 @@ from jaxsent.app.examples import Picture
 from jaxsent.app.guard import Guard
 from jaxsent.app.limits import Limits, Refused
 from jaxsent.app.page import mount
-from jaxsent.app.uploads import Uploads
+from jaxsent.app.uploads import Uploads, check_headers
 from jaxsent.app.worker import Worker
 from jaxsent.prediction.prediction import Prediction
 from jaxsent.prediction.predictor import Predictor
@@ -62,7 +62,8 @@ def create(
         """JSON as `jaxsent predict --json`, or the page's fragment where HTML is asked for."""
         html = "text/html" in request.headers.get("accept", "")
         deadline = asyncio.get_running_loop().time() + limits.seconds
-        worker.check_room()  # before anything is sent
+        check_headers(request, limits)
+        worker.check_room()
         try:
             async with uploads.body(request, deadline) as data, asyncio.timeout_at(deadline):
                 with worker.place():

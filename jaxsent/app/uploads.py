@@ -39,11 +39,10 @@ class Uploads:
           deadline: by the loop's clock.
 
         Raises:
-          Refused: 413 where it is too large, by its header if that says so; 415 for a form; 408
-            where it does not arrive in time; 503 where there is no memory for it.
+          Refused: 413 where it is too large; 408 where it does not arrive in time; 503 where there
+            is no memory for it.
           ClientDisconnect: nobody is there any more.
         """
-        _check_headers(request, self.limits)
         upload, data = Upload(asyncio.timeout_at(deadline)), bytearray()
         try:
             try:
@@ -77,7 +76,8 @@ class Uploads:
         upload.size += size
 
 
-def _check_headers(request: Request, limits: Limits) -> None:
+def check_headers(request: Request, limits: Limits) -> None:
+    """Raises Refused, before a byte arrives: 415 for a form, 413 for a body that is too large."""
     if request.headers.get("content-type", "").startswith("multipart/"):
         raise Refused(
             415,

@@ -42,15 +42,22 @@ class Worker:
         _, black = cv2.imencode(".png", np.zeros((64, 64, 3), np.uint8))
         self._answer(self._decoders.submit(black.tobytes(), False).result(), Prediction.to_dict)
 
-    def check_room(self) -> None:
-        """Raises Refused, 503, where the queue is full."""
-        if self.waiting >= self.limits.waiting:
+    def check_room(self, places: int | None = None) -> None:
+        """Raises Refused, 503, where so many wait already; by default a queue's."""
+        if self.waiting >= (self.limits.waiting if places is None else places):
             raise Refused(503, f"{self.waiting} photographs are waiting already. Try again soon.")
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """A place in the queue, for a photograph that has arrived. Raises Refused, 503."""
-        self.check_room()
+        """A place in the queue, for a photograph that has arrived.
+
+        There are twice as many as are promised: who was let in, and took a while to send, is not
+        sent away because others were quicker.
+
+        Raises:
+          Refused: 503, there is none.
+        """
+        self.check_room(2 * self.limits.waiting)
         self.waiting += 1
         try:
             yield

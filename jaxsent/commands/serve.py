@@ -1,5 +1,6 @@
 """`jaxsent serve [MODEL]`: the page to drop photographs on, and its HTTP endpoint."""
 
+import importlib.util
 import os
 import signal
 import socket
@@ -48,13 +49,12 @@ def add(parser) -> None:
 
 
 def run(options) -> int:
-    try:
-        import gradio  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            f"The page needs the package {error.name}: pip install 'jaxsent[app]'"
-        ) from None
+    for package in (
+        "gradio",
+        "uvicorn",
+    ):  # not imported yet: Gradio would make folders, see page.py
+        if importlib.util.find_spec(package) is None:
+            raise UserError(f"The page needs the package {package}: pip install 'jaxsent[app]'")
     check(options)
     signal.signal(signal.SIGTERM, _stop)
     from jaxsent.app import examples

@@ -57,6 +57,7 @@ def served(app, buffer: int | None = None) -> Iterator[int]:
     door = serve.bind("127.0.0.1", 0)
     if buffer:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
     running = server(app)
     thread = threading.Thread(target=running.run, args=([door],))
     thread.start()

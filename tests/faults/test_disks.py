@@ -27,7 +27,7 @@ def run(tiny_config, tmp_path):
 
 def contents(folder):
     paths = (path for path in folder.rglob("*") if path.is_file())
-    return {path: path.read_bytes() for path in paths if path.suffix != ".lock"}
+    return {path: path.read_bytes() for path in paths}
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import tensorflow_datasets as tfds
 from absl import logging
 
+from jaxsent import files
 from jaxsent.errors import UserError
 from tfds_builders import again, builder_class, names, origin, progress
 from tfds_builders.archive import unpacked
@@ -130,6 +131,7 @@ def _once(tell: Callable[[str], object]) -> Callable[[str], None]:
 
 def _build(builder, source: Path | None, beside: Path, track: Callable) -> None:
     with (
+        files.explained(beside),
         _folder(source, beside, track) as manual,
         _quiet(),
         tempfile.TemporaryDirectory() as downloads,

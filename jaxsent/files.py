@@ -32,6 +32,23 @@ def unwritable(place: Path | str, error: OSError) -> UserError:
 
 
 @contextlib.contextmanager
+def explained(place: Path | str) -> Iterator[None]:
+    """Raises UserError where a disk refuses what a library writes into `place`.
+
+    Libraries in C++ raise what they like: tensorstore a ValueError with the error's number in its
+    text, array_record a RuntimeError with the system's words.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        for number in (*REFUSED, errno.EIO):
+            words = os.strerror(number)
+            if getattr(error, "errno", None) == number or words in str(error):
+                raise unwritable(place, OSError(number, words)) from error
+        raise
+
+
+@contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """The name to write a file under, which becomes `path` once it is whole.
 

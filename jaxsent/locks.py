@@ -1,4 +1,7 @@
-"""Locks between processes, kept by the operating system: they end with whoever holds them."""
+"""Locks between processes, kept by the operating system: they end with whoever holds them.
+
+A lock's file is deleted by who held it. After a crash it stays, and means nothing.
+"""
 
 import contextlib
 import errno
@@ -38,35 +41,20 @@ if hasattr(os, "register_at_fork"):  # a forked child would hold the lock beyond
 
 @contextlib.contextmanager
 def held(path: Path, refusal: str, wait: bool = False) -> Iterator[None]:
-    """Holds the lock `path`, a file that stays and says who has or had it.
+    """Holds the lock `path`, a file that says who has it; its folder is made where it is not there.
 
     A file system without locks is told of, once, and nothing is kept apart there.
 
     Args:
-      path: in a folder that is there.
+      path: the file; nothing else may be kept in it.
       refusal: what to tell of whoever holds it, with {} in the place of "process 7 on host".
       wait: until it is free, instead of raising.
 
     Raises:
       UserError: another process holds it, or it cannot be written.
     """
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    _descriptors.add(descriptor)
-    try:
-        _take(descriptor, path, refusal, wait)
-        yield
-    finally:
-        if descriptor in _descriptors:  # not of a forked child
-            _descriptors.remove(descriptor)
-            os.close(descriptor)
-
-
-def _take(descriptor: int, path: Path, refusal: str, wait: bool) -> None:
     told = False
-    while not _try(descriptor, path):
+    while (descriptor := _taken(path)) is None:
         text = refusal.format(_holder(path))
         if not wait:
             raise UserError(text)
@@ -74,10 +62,52 @@ def _take(descriptor: int, path: Path, refusal: str, wait: bool) -> None:
             console.print(text, markup=False)
             told = True
         time.sleep(EVERY)
-    with contextlib.suppress(OSError):  # of a full disk: it is locked all the same
-        os.ftruncate(descriptor, 0)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        os.write(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
+    try:
+        with contextlib.suppress(OSError):  # of a full disk: it is locked all the same
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
+        yield
+    finally:
+        if descriptor in _descriptors:  # not of a forked child
+            with contextlib.suppress(OSError):  # Windows deletes no open file
+                path.unlink()
+            _close(descriptor)
+
+
+def _taken(path: Path) -> int | None:
+    """The descriptor of the lock's file, which is ours now; None where it is another's."""
+    while True:
+        descriptor = _opened(path)
+        _descriptors.add(descriptor)
+        ours = False
+        try:
+            ours = _try(descriptor, path)
+            if not ours:
+                return None
+            # Who had it may have deleted this file meanwhile, and a third made another.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), path.stat()):
+                    return descriptor
+            ours = False
+        finally:
+            if not ours:
+                _close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # whoever failed there deleted the folder
+                return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise unwritable(path.parent, error) from error
+
+
+def _close(descriptor: int) -> None:
+    _descriptors.remove(descriptor)
+    os.close(descriptor)
 
 
 def _try(descriptor: int, path: Path) -> bool:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
+from jaxsent import locks
 from jaxsent.errors import UserError
 from tfds_builders import origin, survey
 
 OLD = "replaced."  # before the name of a set's folder, for the moment until the new one is there
+LEFT_BEHIND = ("incomplete.*", "unpacked.*")
 
 
 def kept(name: str, folder: Path, source: Path | None) -> str:
@@ -63,6 +65,32 @@ def replacing(folder: Path) -> Iterator[Path]:
         folder.rename(old)
         Path(place, *folder.parts[-3:]).rename(folder)
         shutil.rmtree(old)
+
+
+def interrupted(folder: Path) -> bool:
+    """Whether a set is being replaced, or was when its process was killed."""
+    return folder.with_name(OLD + folder.name).is_dir()
+
+
+@contextlib.contextmanager
+def alone(folder: Path, name: str) -> Iterator[None]:
+    """Keeps other processes from preparing a set while this one does; they wait.
+
+    They are not refused, since what they want is what this one makes: afterwards they read it. What
+    processes that were killed have left of this set is deleted.
+
+    Raises UserError where it cannot be written.
+    """
+    waiting = f"{name}: {{}} is preparing it; waiting for its end."
+    try:
+        with locks.held(folder.with_name(".preparing.lock"), waiting, wait=True):
+            for left in (path for kind in LEFT_BEHIND for path in folder.parent.glob(kind)):
+                shutil.rmtree(left, ignore_errors=True)
+            yield
+    finally:
+        with contextlib.suppress(OSError):  # unless something is in them
+            folder.parent.rmdir()
+            folder.parents[1].rmdir()
 
 
 def restore(folder: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import tensorflow_datasets as tfds
 from absl import logging
 
+from jaxsent import files
 from jaxsent.errors import UserError
 from tfds_builders import again, builder_class, names, origin, progress
 from tfds_builders.archive import unpacked
@@ -50,7 +51,8 @@ def prepare(
     that is there.
 
     `survey.load(builder.data_dir)` tells what was found, and the source's digest. An interrupted
-    build leaves at most a temporary folder that is never read. Not for several processes at once.
+    build leaves at most a temporary folder that is never read, and that the next deletes. Of
+    several processes one builds a set and the others wait for it.
 
     Raises UserError: an unknown set or configuration, nothing to build from, another layout, one
     picture in two splits, a source that changed, a `data_dir` that cannot be written.
@@ -69,38 +71,68 @@ def prepare(
 
     builder = made(data_dir)
     folder = Path(builder.data_dir)
-    if again.restore(folder):
-        builder = made(data_dir)
-    there = folder.is_dir() and builder.is_prepared()
     full_name = f"{name}/{builder.builder_config.name}"
-    if there and not force:
+    tell = _once(tell)
+
+    def kept(builder) -> bool:
+        """Whether the set that is there is to be read as it is; tells it."""
+        if force or not _is_there(builder):
+            return False
         _check_classes(builder)
         if not source or (changed == "error" and not source.exists()):
             tell(again.kept(full_name, folder, source))
+            return True
+        _check_source(name, folder, source, instructions, True)
+        return not again.outdated(full_name, folder, source, changed, tell)
+
+    if not again.interrupted(folder):
+        if kept(builder):
             return builder
-    if instructions:
-        _check_source(name, folder, source, instructions, there)
-    if there and not force and not again.outdated(full_name, folder, source, changed, tell):
-        return builder
-    if there and force:
-        tell(f"{full_name} is there already; preparing it again, as you force it.")
-
+        if instructions:
+            _check_source(name, folder, source, instructions, _is_there(builder))
     _check_writable(data_dir)
-    with again.replacing(folder) if there else contextlib.nullcontext(data_dir) as place:
-        builder = made(place) if there else builder
-        builder.strict, builder.track = strict, track
-        if source:
-            builder.source, builder.files = str(source), origin.files(source)
-        if beam is not None:
-            builder.beam = beam
-        logging.info("preparing %s in %s", name, folder)
-        _build(builder, source, data_dir, track)
-    return made(data_dir) if there else builder
+    with again.alone(folder, full_name):
+        again.restore(folder)
+        builder = made(data_dir)
+        if kept(builder):  # another process made it meanwhile
+            return builder
+        there = _is_there(builder)
+        if instructions:
+            _check_source(name, folder, source, instructions, there)
+        if there and force:
+            tell(f"{full_name} is there already; preparing it again, as you force it.")
+        with again.replacing(folder) if there else contextlib.nullcontext(data_dir) as place:
+            builder = made(place) if there else builder
+            builder.strict, builder.track = strict, track
+            if source:
+                builder.source, builder.files = str(source), origin.files(source)
+            if beam is not None:
+                builder.beam = beam
+            logging.info("preparing %s in %s", name, folder)
+            _build(builder, source, folder.parent, track)
+        return made(data_dir) if there else builder
 
 
-def _build(builder, source: Path | None, data_dir: Path, track: Callable) -> None:
+def _is_there(builder) -> bool:
+    return Path(builder.data_dir).is_dir() and builder.is_prepared()
+
+
+def _once(tell: Callable[[str], object]) -> Callable[[str], None]:
+    """Tells no line twice."""
+    lines = set()
+
+    def new(line: str) -> None:
+        if line not in lines:
+            lines.add(line)
+            tell(line)
+
+    return new
+
+
+def _build(builder, source: Path | None, beside: Path, track: Callable) -> None:
     with (
-        _folder(source, data_dir, track) as manual,
+        files.explained(beside),
+        _folder(source, beside, track) as manual,
         _quiet(),
         tempfile.TemporaryDirectory() as downloads,
     ):
@@ -176,10 +208,10 @@ def _is_zip(source: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _folder(source: Path | None, data_dir: Path, track: Callable) -> Iterator[Path | None]:
+def _folder(source: Path | None, beside: Path, track: Callable) -> Iterator[Path | None]:
     """The user's folder, unpacked if it is a .zip; None for a set that needs none."""
     if source and _is_zip(source):
-        with unpacked(source, data_dir, track) as folder:
+        with unpacked(source, beside, track) as folder:
             yield folder
     else:
         yield source

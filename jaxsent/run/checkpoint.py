@@ -7,10 +7,7 @@ One that is deleted loses its name first, so that a crash leaves half a checkpoi
 """
 
 import contextlib
-import errno
 import logging
-import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,7 +21,7 @@ from orbax.checkpoint import v1 as ocp
 
 from jaxsent.console import console
 from jaxsent.errors import Diverged, UserError
-from jaxsent.files import REFUSED, unwritable
+from jaxsent.files import explained
 from jaxsent.run import digests, sharding
 from jaxsent.run.state import TrainState
 
@@ -203,13 +200,8 @@ def _disk(folder: Path) -> Iterator[None]:
     level = log.level
     log.setLevel(logging.CRITICAL)
     try:
-        yield
-    except (OSError, ValueError) as error:
-        code = re.search(r"os_error_code='(\d+)'", str(error))  # of tensorstore, a ValueError
-        number = getattr(error, "errno", None) or (code and int(code[1]))
-        if number not in (*REFUSED, errno.EIO, errno.ENOTDIR):
-            raise
-        raise unwritable(folder, OSError(number, os.strerror(number))) from error
+        with explained(folder):
+            yield
     finally:
         log.setLevel(level)
 

@@ -28,6 +28,9 @@ from jaxsent.training.waiting import Waiting, advice
 NOTICED = 0.05
 """Share of the time from which waiting for data is told of."""
 
+ASKED = 2.0
+"""Seconds between two times that many hosts ask each other whether one was told to stop."""
+
 
 class Interrupted(Exception):
     """Training stopped on request, after its state was saved: `signal`'s number, after `step`."""
@@ -285,6 +288,7 @@ class StopSignal:
 
     def __init__(self):
         self.number = 0
+        self.next, self.asked = 0, (0, 0.0)  # on many hosts: when to ask, and when they were asked
 
     def __enter__(self):
         self.before = {}
@@ -305,15 +309,20 @@ class StopSignal:
             signal.signal(number, handler)
 
     def requested(self, step: int, every: int) -> bool:
-        """Whether to stop after `step`; hosts agree, asking each other `every` so many steps."""
+        """Whether to stop after `step`.
+
+        Hosts agree: they ask each other about every ASKED seconds, by the slowest one's clock, and
+        after `every` steps at the latest.
+        """
         if jax.process_count() == 1:
             return self.number != 0
-        if step % every:
+        if step < self.next:
             return False
-        from jax.experimental import multihost_utils
-
-        heard = multihost_utils.process_allgather(np.int32(self.number))
-        self.number = int(heard.max())
+        (before, then), now = self.asked, time.monotonic()
+        pace = (now - then) / (step - before)  # seconds a step
+        numbers, paces = sharding.gather(np.float32([[self.number, pace]])).T
+        self.number, self.asked = int(numbers.max()), (step, now)
+        self.next = step + int(np.clip(ASKED / max(paces.max(), 1e-6), 1, every))
         return self.number != 0
 
 

@@ -1,6 +1,7 @@
 """Runs, reports and exports where a disk takes no more: one line, and nothing lost."""
 
 import json
+import shutil
 import sys
 
 import pytest
@@ -9,12 +10,15 @@ from jaxsent import commands
 from jaxsent.errors import UserError
 from jaxsent.evaluation import evaluate
 from jaxsent.export import export
+from jaxsent.prediction.answers import Answers
 from jaxsent.report.contact_sheet import ContactSheet
 from jaxsent.run import history, logbook
 from jaxsent.run.checkpoint import Checkpoints
 from jaxsent.run.provenance import provenance
 from jaxsent.training import loop
 from tests.faults.conftest import limit
+from tests.tfds_builders.test_folder import pets
+from tfds_builders.prepare import prepare
 
 
 @pytest.fixture
@@ -27,7 +31,7 @@ def run(tiny_config, tmp_path):
 
 def contents(folder):
     paths = (path for path in folder.rglob("*") if path.is_file())
-    return {path: path.read_bytes() for path in paths if path.suffix != ".lock"}
+    return {path: path.read_bytes() for path in paths}
 
 
 @pytest.mark.slow
@@ -82,6 +86,39 @@ def test_a_sheet_of_a_full_disk_leaves_the_one_before(tmp_path):
             draw(text)
         assert [p.name for p in tmp_path.iterdir()] == ["sheet.html"]
         assert path.read_text() == "good"
+
+
+def test_a_set_on_a_full_disk(small_disk, tmp_path):
+    """The one that is there stays; what was begun is deleted."""
+    source, disk = pets(tmp_path / "pets"), small_disk(4000)
+    prepare("folder", "mine", disk, source)
+    before = contents(disk / "folder" / "mine")
+    (disk / "ballast").write_bytes(bytes(shutil.disk_usage(disk).free - 8192))
+    with pytest.raises(
+        UserError, match=r"mine cannot be written \(No space left on device\); make"
+    ):
+        prepare("folder", "mine", disk, source, force=True)
+    assert contents(disk / "folder" / "mine") == before
+    (disk / "ballast").unlink()
+    assert prepare("folder", "mine", disk, source, force=True).is_prepared()
+
+
+def test_answers_of_a_full_disk_are_whole(tmp_path):
+    path, columns = tmp_path / "answers.csv", ["file", "label", "polarity", "awe"]
+    answer = {"label": "awe", "polarity": "positive", "probabilities": {"awe": 1.0}}
+
+    def ask(count):
+        with Answers(path, columns) as answers:
+            there = len(answers.files)
+            for i in range(count):
+                answers.add(answer | {"file": f"{i}.jpg"})
+        return there
+
+    with limit(200), pytest.raises(UserError, match="answers.csv cannot be written"):
+        ask(20)
+    there = ask(1)
+    assert 2 < there < 20
+    assert path.read_bytes().count(b"\r\n") == there + 2
 
 
 @pytest.mark.parametrize("number", [28, 30, 122])  # ENOSPC, EROFS, EDQUOT

@@ -42,8 +42,9 @@ def test_the_second_is_refused_and_told_of_the_first(tmp_path):
             pass
         first.send_signal(signal.SIGKILL)
     assert str(error.value) == f"in use by process {first.pid} on {socket.gethostname()}; wait"
-    with locks.held(path, "in use by {}"):  # nothing was left behind
+    with locks.held(path, "in use by {}"):  # what it left behind means nothing
         assert path.read_text() == f"{os.getpid()} {socket.gethostname()}\n"
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_forked_child_does_not_keep_it(tmp_path):

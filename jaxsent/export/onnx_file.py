@@ -14,10 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxsent.errors import UserError
+from jaxsent.errors import UserError, shown
 from jaxsent.export import onnx_references
 from jaxsent.export.memory import bounded_onnx
-from jaxsent.pretrained.names import shown
 from jaxsent.pretrained.protobuf import Damaged
 from jaxsent.run import digests
 from jaxsent.run.card import KEY, read_metadata

@@ -162,7 +162,10 @@ def _session(data: bytes, path: Path):
     for key, value in bounded_onnx().items():
         options.add_session_config_entry(key, value)
     try:
-        return onnxruntime.InferenceSession(data, options, ["CPUExecutionProvider"])
+        # Without falling back, which prints, and tries the same provider again.
+        return onnxruntime.InferenceSession(
+            data, options, ["CPUExecutionProvider"], enable_fallback=False
+        )
     except Exception as error:  # each fault has a class of its own, not public ones
         raise UserError(f"{path}: damaged, or no ONNX file ({shown(error, 200)}).") from None
 

@@ -122,6 +122,13 @@ def test_an_onnx_that_asks_for_gigabytes(path, monkeypatch):
         memory.bounded_onnx.cache_clear()
 
 
+def test_an_onnx_with_text_that_is_none(path, capfd):
+    """onnxruntime would print that it tries again."""
+    path.write_bytes(means().SerializeToString().replace(b"probabilities", b"prob\xc2bilities"))
+    refused(path, "damaged")
+    assert capfd.readouterr().out == ""
+
+
 def test_an_onnx_of_other_shapes_than_its_labels_say(path):
     onnx.save(means(size=64), path)
     refused(path, "for images of 32 pixels")

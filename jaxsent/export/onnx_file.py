@@ -23,6 +23,7 @@ from jaxsent.run.card import KEY, read_metadata
 
 OPSET = 21
 TOLERANCE = 1e-4  # relative error of logits and maps against JAX
+IMAGE = ("image", "tensor(uint8)", 4)  # name, type and axes of the input
 INSTALL = "pip install 'jaxsent[onnx]'"
 
 
@@ -78,17 +79,21 @@ def read(path: Path) -> tuple[dict, Callable[[np.ndarray], dict], dict]:
     except Damaged as error:
         raise UserError(f"{path}: damaged, or no ONNX file ({error}).") from None
     session = _session(data, path)
-    properties = session.get_modelmeta().custom_metadata_map
+    described = session.get_inputs(), session.get_outputs()
+    try:
+        properties = session.get_modelmeta().custom_metadata_map
+        inputs, outputs = ([(a.name, a.type, a.shape) for a in arrays] for arrays in described)
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: damaged, the names in it are no text.") from None
     digests.check_seal(data, properties.get(digests.SEAL), path)
     metadata = read_metadata(properties.get(KEY), path)
-    inputs = [(i.name, i.type, len(i.shape)) for i in session.get_inputs()]
-    if inputs != [("image", "tensor(uint8)", 4)]:
+    if [(name, kind, len(shape)) for name, kind, shape in inputs] != [IMAGE]:
         found = shown(inputs, 200)
         raise UserError(f"{path}: expected one input `image` of uint8, found {found}.")
-    if any(out.type != "tensor(float)" for out in session.get_outputs()):
+    if any(kind != "tensor(float)" for _, kind, _ in outputs):
         raise UserError(f"{path}: its network answers with something else than float32.")
-    arrays = (*session.get_inputs(), *session.get_outputs())
-    return metadata, _runner(session, path), {a.name: (None, *a.shape[1:]) for a in arrays}
+    shapes = {name: (None, *shape[1:]) for name, _, shape in (*inputs, *outputs)}
+    return metadata, _runner(session, path), shapes
 
 
 def disagreement(outputs: dict, expected: dict) -> dict[str, float]:

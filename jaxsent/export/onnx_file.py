@@ -17,7 +17,7 @@ import numpy as np
 from jaxsent.errors import UserError, shown
 from jaxsent.export import onnx_references
 from jaxsent.export.memory import bounded_onnx
-from jaxsent.pretrained.protobuf import Damaged
+from jaxsent.protobuf import Damaged
 from jaxsent.run import digests
 from jaxsent.run.card import KEY, read_metadata
 

@@ -1,7 +1,10 @@
 """Exports of strangers: all in one file, of the shapes they say, within memory, without loops."""
 
 import json
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +29,7 @@ METADATA = {
     "data": {"image_size": 32, "name": "photographs"},
     "input": {"interpolation": "bilinear", "mean": [1.0] * 3, "std": [1.0] * 3},
 }  # fmt: skip
+ROOT = Path(__file__).parents[2]
 IMAGES = np.zeros((3, 32, 32, 3), np.uint8)
 GIGABYTES = 30_000  # a square of so many float32 takes 3.6 of them
 
@@ -86,6 +90,17 @@ def test_a_whole_onnx_answers(path):
     onnx.save(means(), path)
     answers = engines.start(path).network(IMAGES + 7)
     np.testing.assert_array_equal(answers["class_probabilities"], np.full((3, 2), 7))
+
+
+def test_an_onnx_is_answered_by_without_jax(path):
+    """Whose import takes longer than all else."""
+    onnx.save(means(), path)
+    script = (
+        "import sys, numpy as np\nfrom jaxsent.prediction import engines\n"
+        f"engines.start({str(path)!r}).network(np.zeros((1, 32, 32, 3), np.uint8))\n"
+        "sys.exit('jax' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
 
 
 def test_an_onnx_that_names_another_file(path):

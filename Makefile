@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-slow lint format docs constraints clean
+.PHONY: demo test test-slow coverage lint format docs constraints clean
 
 demo: .venv/demo
 	$(BIN)/python run.py --config configs/wsidnet_demo.py --workdir runs/demo
@@ -13,6 +13,11 @@ test: .venv/dev
 
 test-slow: .venv/dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m slow
+
+# All tests, and the share of jaxsent's lines that they run: at least 90 %.
+coverage: .venv/dev
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "slow or not slow" \
+	  --cov --cov-report=term --cov-fail-under=90
 
 lint: .venv/dev
 	$(BIN)/ruff check .

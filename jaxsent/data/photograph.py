@@ -16,7 +16,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from jaxsent.data import augment, header, jpeg
-from jaxsent.errors import UserError
+from jaxsent.errors import UserError, shown
 
 # What is read, by predict and of data sets.
 SUFFIXES = frozenset(".jpg .jpeg .png .webp .gif .tif .tiff .bmp .avif .heic .heif".split())
@@ -147,7 +147,8 @@ def decoded(data: bytes, name: str) -> tuple[np.ndarray, Header]:
     except Exception as error:  # decoders raise whatever a broken file leads them to
         if data[:4] in TIFF:
             return augment.decode(data, name), Header("TIFF", plain=False, lossy=False, turn=1)
-        cause = "no known format" if isinstance(error, UnidentifiedImageError) else error
+        known = not isinstance(error, UnidentifiedImageError)
+        cause = shown(error, 200) if known else "no known format"
         raise UserError(
             f"{name}: expected an image, found {len(data):,} bytes that do not decode ({cause})."
         ) from None

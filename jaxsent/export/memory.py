@@ -8,7 +8,6 @@ import functools
 import os
 from collections.abc import Callable
 
-import jax
 import numpy as np
 
 from jaxsent.errors import UserError
@@ -35,6 +34,8 @@ def judged(step: Callable, variables: dict, name: str) -> Callable[[np.ndarray],
       images -> NumPy arrays. It raises UserError where it would take more memory than `limit`, or
       cannot be compiled.
     """
+    import jax
+
     programs = {}
 
     def network(images: np.ndarray) -> dict:
@@ -46,6 +47,8 @@ def judged(step: Callable, variables: dict, name: str) -> Callable[[np.ndarray],
 
 
 def _compiled(step: Callable, variables: dict, images: np.ndarray, name: str):
+    import jax
+
     try:
         program = step.lower(variables, images).compile()
     except Exception as error:  # XLA and MLIR raise whatever they trip over

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxsent.errors import UserError
+from jaxsent.errors import UserError, shown
 from jaxsent.export import onnx_references
 from jaxsent.export.memory import bounded_onnx
-from jaxsent.pretrained.names import shown
-from jaxsent.pretrained.protobuf import Damaged
+from jaxsent.protobuf import Damaged
 from jaxsent.run import digests
 from jaxsent.run.card import KEY, read_metadata
 
 OPSET = 21
 TOLERANCE = 1e-4  # relative error of logits and maps against JAX
+IMAGE = ("image", "tensor(uint8)", 4)  # name, type and axes of the input
 INSTALL = "pip install 'jaxsent[onnx]'"
 
 
@@ -79,17 +79,21 @@ def read(path: Path) -> tuple[dict, Callable[[np.ndarray], dict], dict]:
     except Damaged as error:
         raise UserError(f"{path}: damaged, or no ONNX file ({error}).") from None
     session = _session(data, path)
-    properties = session.get_modelmeta().custom_metadata_map
+    described = session.get_inputs(), session.get_outputs()
+    try:
+        properties = session.get_modelmeta().custom_metadata_map
+        inputs, outputs = ([(a.name, a.type, a.shape) for a in arrays] for arrays in described)
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: damaged, the names in it are no text.") from None
     digests.check_seal(data, properties.get(digests.SEAL), path)
     metadata = read_metadata(properties.get(KEY), path)
-    inputs = [(i.name, i.type, len(i.shape)) for i in session.get_inputs()]
-    if inputs != [("image", "tensor(uint8)", 4)]:
+    if [(name, kind, len(shape)) for name, kind, shape in inputs] != [IMAGE]:
         found = shown(inputs, 200)
         raise UserError(f"{path}: expected one input `image` of uint8, found {found}.")
-    if any(out.type != "tensor(float)" for out in session.get_outputs()):
+    if any(kind != "tensor(float)" for _, kind, _ in outputs):
         raise UserError(f"{path}: its network answers with something else than float32.")
-    arrays = (*session.get_inputs(), *session.get_outputs())
-    return metadata, _runner(session, path), {a.name: (None, *a.shape[1:]) for a in arrays}
+    shapes = {name: (None, *shape[1:]) for name, _, shape in (*inputs, *outputs)}
+    return metadata, _runner(session, path), shapes
 
 
 def disagreement(outputs: dict, expected: dict) -> dict[str, float]:
@@ -163,7 +167,10 @@ def _session(data: bytes, path: Path):
     for key, value in bounded_onnx().items():
         options.add_session_config_entry(key, value)
     try:
-        return onnxruntime.InferenceSession(data, options, ["CPUExecutionProvider"])
+        # Without falling back, which prints, and tries the same provider again.
+        return onnxruntime.InferenceSession(
+            data, options, ["CPUExecutionProvider"], enable_fallback=False
+        )
     except Exception as error:  # each fault has a class of its own, not public ones
         raise UserError(f"{path}: damaged, or no ONNX file ({shown(error, 200)}).") from None
 

@@ -17,9 +17,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from jaxsent.errors import UserError
+from jaxsent.errors import UserError, shown
 from jaxsent.export.memory import judged
-from jaxsent.pretrained.names import shown
 from jaxsent.run.card import read_metadata
 from jaxsent.run.folder import step_of
 

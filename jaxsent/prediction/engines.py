@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxsent.errors import UserError
-from jaxsent.pretrained.names import shown
+from jaxsent.errors import UserError, shown
 from jaxsent.run import ranges
 from jaxsent.run.card import KEY, Card, card_of, read_metadata
 from jaxsent.run.digests import SEAL, check_seal
@@ -158,7 +157,7 @@ def _run(run: Path) -> Engine:
 
     config = read_config(run) | {"results": read_results(run)}
     card = card_of(config, run / "config.json")
-    _built(config, card, run / "config.json")
+    built(config, card, run / "config.json")
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return _jax_engine(config, card, read_run(run, device))
 
@@ -189,7 +188,7 @@ def opened(path: Path) -> tuple[dict, Any, dict]:
     check_seal(path.read_bytes(), header.get(SEAL), path)
     metadata = read_metadata(header.get(KEY), path)
     card = card_of(metadata, path)
-    model, shapes = _built(metadata, card, path)
+    model, shapes = built(metadata, card, path)
     state = dict(pretrained.state_dict(path))
     if backbone := metadata.get("backbone"):
         state |= _packaged(backbone, path)
@@ -200,7 +199,7 @@ LONGEST = 64
 """Of a list in what a model says of its network: more layers than any has."""
 
 
-def _built(metadata: dict, card: Card, path: Path) -> tuple[Any, dict]:
+def built(metadata: dict, card: Card, path: Path) -> tuple[Any, dict]:
     """The network that a model says it is, and the shapes of its variables.
 
     Raises:

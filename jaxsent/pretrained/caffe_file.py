@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxsent.errors import UserError
-from jaxsent.pretrained.protobuf import Damaged, fields, varint
+from jaxsent.protobuf import Damaged, fields, varint
 
 
 class Layer(NamedTuple):

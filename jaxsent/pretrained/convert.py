@@ -13,8 +13,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxsent import models
-from jaxsent.errors import UserError
-from jaxsent.pretrained.names import shown
+from jaxsent.errors import UserError, shown
 
 LEAVES = {
     "kernel": "weight",

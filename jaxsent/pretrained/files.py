@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxsent.errors import UserError
+from jaxsent.errors import UserError, shown
 from jaxsent.pretrained import keras_file, torch_file
-from jaxsent.pretrained.names import canonical, shown
+from jaxsent.pretrained.names import canonical
 from jaxsent.pretrained.safetensors_file import Safetensors
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".h5")

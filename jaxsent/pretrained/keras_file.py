@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxsent.errors import UserError
-from jaxsent.pretrained.names import from_keras, shown
+from jaxsent.errors import UserError, shown
+from jaxsent.pretrained.names import from_keras
 
 DEEPEST = 4  # groups above an array: model_weights/fc1/fc1/kernel:0 has three
 MOST = 10_000  # objects; Keras's VGG-16 has about a hundred

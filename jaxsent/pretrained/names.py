@@ -15,12 +15,6 @@ TIMM_FIRST_BLOCK = {"conv_dw": "_depthwise_conv", "bn1": "_bn1", "conv_pw": "_pr
                     "bn2": "_bn2"}  # fmt: skip
 
 
-def shown(text: object, most: int = 80) -> str:
-    """What a stranger wrote, fit for one line of a message."""
-    line = "".join(c if c.isprintable() else " " for c in str(text)[: most + 1])
-    return line if len(line) <= most else f"{line[: most - 1]}…"
-
-
 class Renamed(Mapping):
     """A state dict under other names; arrays are read when asked for."""
 

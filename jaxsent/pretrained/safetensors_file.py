@@ -8,8 +8,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
-from jaxsent.errors import UserError
-from jaxsent.pretrained.names import shown
+from jaxsent.errors import UserError, shown
 
 DTYPES = {
     "F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16,

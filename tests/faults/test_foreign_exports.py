@@ -1,7 +1,10 @@
 """Exports of strangers: all in one file, of the shapes they say, within memory, without loops."""
 
 import json
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +29,7 @@ METADATA = {
     "data": {"image_size": 32, "name": "photographs"},
     "input": {"interpolation": "bilinear", "mean": [1.0] * 3, "std": [1.0] * 3},
 }  # fmt: skip
+ROOT = Path(__file__).parents[2]
 IMAGES = np.zeros((3, 32, 32, 3), np.uint8)
 GIGABYTES = 30_000  # a square of so many float32 takes 3.6 of them
 
@@ -88,6 +92,17 @@ def test_a_whole_onnx_answers(path):
     np.testing.assert_array_equal(answers["class_probabilities"], np.full((3, 2), 7))
 
 
+def test_an_onnx_is_answered_by_without_jax(path):
+    """Whose import takes longer than all else."""
+    onnx.save(means(), path)
+    script = (
+        "import sys, numpy as np\nfrom jaxsent.prediction import engines\n"
+        f"engines.start({str(path)!r}).network(np.zeros((1, 32, 32, 3), np.uint8))\n"
+        "sys.exit('jax' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+
+
 def test_an_onnx_that_names_another_file(path):
     within = helper.make_graph(
         [helper.make_node("Constant", [], ["c"], value=external("t"))], "then", [],
@@ -120,6 +135,13 @@ def test_an_onnx_that_asks_for_gigabytes(path, monkeypatch):
         refused(path, "does not run|damaged", run=True)
     finally:
         memory.bounded_onnx.cache_clear()
+
+
+def test_an_onnx_with_text_that_is_none(path, capfd):
+    """onnxruntime would print that it tries again."""
+    path.write_bytes(means().SerializeToString().replace(b"probabilities", b"prob\xc2bilities"))
+    refused(path, "damaged")
+    assert capfd.readouterr().out == ""
 
 
 def test_an_onnx_of_other_shapes_than_its_labels_say(path):

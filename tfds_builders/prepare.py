@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from jaxsent.errors import UserError
-from tfds_builders import again, builder_class, names, origin, progress
+from tfds_builders import again, builder_class, names, origin, progress, records
 from tfds_builders.archive import unpacked
 
 
@@ -102,6 +102,7 @@ def _build(builder, source: Path | None, data_dir: Path, track: Callable) -> Non
     with (
         _folder(source, data_dir, track) as manual,
         _quiet(),
+        records.uncompressed(),
         tempfile.TemporaryDirectory() as downloads,
     ):
         builder.download_and_prepare(

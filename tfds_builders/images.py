@@ -90,7 +90,10 @@ def grey(path: Path, root: Path) -> tuple[np.ndarray, int]:
 
 
 def _digest(pixels: np.ndarray) -> str:
-    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+    # In two parts: to join them copies the picture while other threads wait for Python's lock.
+    whole = hashlib.sha256(repr(pixels.shape).encode())
+    whole.update(np.ascontiguousarray(pixels))
+    return whole.hexdigest()
 
 
 def _encode(pixels: np.ndarray, lossy: bool) -> bytes:

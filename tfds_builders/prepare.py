@@ -12,7 +12,7 @@ from absl import logging
 
 from jaxsent import files
 from jaxsent.errors import UserError
-from tfds_builders import again, builder_class, names, origin, progress
+from tfds_builders import again, builder_class, names, origin, progress, records
 from tfds_builders.archive import unpacked
 
 
@@ -134,6 +134,7 @@ def _build(builder, source: Path | None, beside: Path, track: Callable) -> None:
         files.explained(beside),
         _folder(source, beside, track) as manual,
         _quiet(),
+        records.uncompressed(),
         tempfile.TemporaryDirectory() as downloads,
     ):
         builder.download_and_prepare(

@@ -203,17 +203,12 @@ def _text(value) -> str:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def doubts(card) -> list[str]:
-    """The attributes of a Prediction that a card has rules for."""
-    return [name for name, rule in zip(("sure", "familiar"), card.rules) if rule is not None]
-
-
 def _table(card) -> Callable:
     from jaxsent.prediction import answers
     from jaxsent.prediction.prediction import doubt_of
 
     width = max(map(len, card.classes))
-    doubt = max(map(len, (NOT_SURE, UNLIKE))) + 2 if doubts(card) else 0
+    doubt = max(map(len, (NOT_SURE, UNLIKE))) + 2 if answers.doubts(card) else 0
     rated = "".join(f"{name:>7}  " for name in card.ratings)
     head = f"{'label':{width}}  {'p':>5}  {'polarity':8}  {rated}"
     print(f"{head}{'':{doubt}}{'time':>7}  photograph")

@@ -10,13 +10,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from jaxsent.errors import UserError
-from jaxsent.run.card import KEY, Card, card_of, read_metadata
-from jaxsent.run.digests import SEAL, check_seal
+from jaxsent.run.card import Card, card_of
 from jaxsent.startup import keep_programs
 
 CHOICES = ("auto", "jax", "onnx")
@@ -162,48 +161,10 @@ def _run(run: Path) -> Engine:
 def _safetensors(path: Path) -> Engine:
     import jax
 
-    metadata, _, variables = opened(path)
+    from jaxsent.export.weights_file import read
+
+    metadata, _, variables = read(path)
     return _jax_engine(metadata, card_of(metadata, path), jax.device_put(variables))
-
-
-def opened(path: Path) -> tuple[dict, Any, dict]:
-    """A .safetensors of `jaxsent export` or `remake` -> its metadata, network and variables.
-
-    Raises:
-      UserError: it is damaged, or the package of its backbone is not installed.
-    """
-    import jax
-    from ml_collections import ConfigDict
-    from safetensors import SafetensorError, safe_open
-
-    from jaxsent import pretrained
-    from jaxsent.run.folder import network
-
-    try:
-        with safe_open(path, "np") as file:
-            header = file.metadata() or {}
-    except SafetensorError as error:
-        raise UserError(f"{path}: damaged, or no safetensors file ({error}).") from None
-    check_seal(path.read_bytes(), header.get(SEAL), path)
-    metadata = read_metadata(header.get(KEY), path)
-    card = card_of(metadata, path)
-    model = network(ConfigDict(metadata["model"]))
-    images = jax.ShapeDtypeStruct((1, card.image_size, card.image_size, 3), np.float32)
-    shapes = jax.eval_shape(model.init, jax.random.key(0), images)
-    state = dict(pretrained.state_dict(path))
-    if backbone := metadata.get("backbone"):
-        state |= _packaged(backbone, path)
-    return metadata, model, pretrained.from_torch(state, model, shapes)
-
-
-def _packaged(backbone: str, path: Path) -> dict[str, np.ndarray]:
-    """The weights of a backbone that a head's file names and leaves to its package."""
-    from jaxsent import pretrained
-    from jaxsent.pretrained.sources import PACKAGES
-
-    if backbone not in PACKAGES:
-        raise UserError(f"{path}: its backbone {backbone!r} is none of {', '.join(PACKAGES)}.")
-    return {f"backbone.{key}": array for key, array in pretrained.state_dict(backbone).items()}
 
 
 def _jax_engine(metadata: dict, card: Card, variables: dict) -> Engine:

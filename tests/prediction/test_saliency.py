@@ -72,6 +72,8 @@ def test_what_a_crop_did_not_see_is_the_least():
     assert whole.shape == (64, 96) and whole.dtype == np.float64
     assert (whole[:, :16] == whole.min()).all() and (whole[:, 80:] == whole.min()).all()
     assert np.abs(np.subtract(np.unravel_index(whole.argmax(), whole.shape), SPOT)).max() < 6
+    opposite = map_of(prediction, "sadness")
+    assert 0 < opposite[:, :16].min() == opposite[:, :16].max() == opposite.min()
     with pytest.raises(UserError, match="no map of joy; this network's: sadness, awe"):
         map_of(prediction, "joy")
 

@@ -27,10 +27,10 @@ from jaxsent import metrics
 from jaxsent.baselines.saliency import MAPS, centre_gaussian
 from jaxsent.data import fixations
 from jaxsent.errors import UserError
+from jaxsent.export import weights_file
 from jaxsent.metrics import HIGHER_IS_BETTER
 from jaxsent.models import explain
 from jaxsent.models.inference import normalise
-from jaxsent.prediction import engines
 from jaxsent.prediction.predictor import SHIPPED, look
 from jaxsent.run.card import card_of
 
@@ -81,7 +81,7 @@ def learnt() -> dict:
     "… × centre" times centre_gaussian, which tells whether a map knows more than the middle;
     "… Grad-CAM" Grad-CAM on the last map.
     """
-    metadata, model, variables = engines.opened(SHIPPED)
+    metadata, model, variables = weights_file.read(SHIPPED)
     card, described = card_of(metadata, SHIPPED), metadata["input"]
 
     @jax.jit

@@ -173,20 +173,20 @@ def _read_model(kind: str, data: bytes, folder: Path) -> None:
     from jaxsent import pretrained
     from jaxsent.prediction import engines
     from jaxsent.run.card import card_of
-    from jaxsent.run.folder import read_config
+    from jaxsent.run.folder import built, read_config
 
     originals.register()
     path = folder / ("config.json" if kind == "config.json" else f"mutant.{kind}")
     path.write_bytes(data)
     if kind == "config.json":
         config = read_config(folder)
-        engines.built(config, card_of(config, path), path)
+        built(config, card_of(config, path), path)
         pretrained.preprocessing(folder / "model.safetensors", "vgg16")
     elif kind == "h5":
         dict(pretrained.state_dict(path))
     elif kind.endswith("pth"):
         stated = originals.metadata()
-        model, shapes = engines.built(stated, card_of(stated, path), path)
+        model, shapes = built(stated, card_of(stated, path), path)
         pretrained.load(path, model, shapes)
     else:
         engine = engines.start(path)

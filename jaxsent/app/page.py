@@ -24,6 +24,7 @@ from fastapi import FastAPI  # noqa: E402
 from jaxsent.app.examples import Picture  # noqa: E402
 from jaxsent.app.limits import Limits  # noqa: E402
 from jaxsent.data import photograph  # noqa: E402
+from jaxsent.prediction import answers  # noqa: E402
 
 
 def mount(app: FastAPI, card, limits: Limits, examples: Sequence[Picture]) -> FastAPI:
@@ -38,7 +39,6 @@ def mount(app: FastAPI, card, limits: Limits, examples: Sequence[Picture]) -> Fa
 
 
 def _text(card, limits, examples) -> str:
-    doubts = [name for name, rule in zip(("sure", "familiar"), card.rules) if rule is not None]
     return Template(_asset("page.html")).substitute(
         kinds=", ".join(photograph.formats()),
         megabytes=f"{limits.megabytes:g}",
@@ -46,7 +46,7 @@ def _text(card, limits, examples) -> str:
         bytes=limits.bytes,
         classes=escape(", ".join(card.classes)),
         ratings=escape(", ".join(card.ratings)),
-        doubts=", ".join(doubts),
+        doubts=", ".join(answers.doubts(card)),
         about=_about(card.provenance),
         credit=escape(" ".join(sorted({p.credit for p in examples} - {""}))),
         examples="".join(

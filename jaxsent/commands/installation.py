@@ -46,6 +46,7 @@ EXTRAS = {
     "heic": "photographs of telephones (.heic)",
     "parquet": "features as .parquet",
     "weights": "hf:OWNER/NAME, jaxsent push, and Keras's .h5",
+    "saliency": "jaxsent.prediction.pysaliency_model: pysaliency's metrics on our maps",
     "wandb": "log.to=wandb: a run's numbers on Weights & Biases",
     "mlflow": "log.to=mlflow: a run's numbers on an MLflow server or in a folder",
     "app": "jaxsent serve",

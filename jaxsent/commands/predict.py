@@ -49,6 +49,12 @@ def add(parser) -> None:
         "--sheet", type=Path, metavar="FILE.html", help="write a contact sheet, one HTML file"
     )
     parser.add_argument(
+        "--fiftyone",
+        type=Path,
+        metavar="DIR",
+        help="write labels and heat maps as FiftyOne opens them (fo.types.LegacyFiftyOneDataset)",
+    )
+    parser.add_argument(
         "--engine", choices=("auto", "jax", "onnx"), default="auto",
         help="what runs the network; auto: what the model allows, the faster of two on a CPU",
     )  # fmt: skip
@@ -90,6 +96,11 @@ def run(options) -> int:
             from jaxsent.report.contact_sheet import ContactSheet
 
             sheet = stack.enter_context(ContactSheet(options.sheet, model, card.provenance))
+        fiftyone = None
+        if options.fiftyone:
+            from jaxsent.prediction.fiftyone_folder import FiftyOneFolder
+
+            fiftyone = stack.enter_context(FiftyOneFolder(options.fiftyone, card.provenance))
         for path, result in _tracked(predictor.stream(photos), len(photos)):
             if isinstance(result, UserError):
                 failed += 1
@@ -106,11 +117,13 @@ def run(options) -> int:
                 result.save_maps(options.maps / folders[path])
             if sheet:
                 sheet.add(path, result)
+            if fiftyone:
+                fiftyone.add(path, result)
     if options.sort:
         rows = out.rows() if out else map(answers.flat, kept)
         for row in answers.ranked(rows, options.sort, options.top):
             printed(answers.nested(row, card))
-    for place in filter(None, (options.out, options.maps, options.sheet)):
+    for place in filter(None, (options.out, options.maps, options.sheet, options.fiftyone)):
         print(f"written: {place}", file=sys.stderr)
     if not options.json:
         for sentence in (*rules_of(card), *card.provenance.sentences()):
@@ -203,17 +216,12 @@ def _text(value) -> str:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def doubts(card) -> list[str]:
-    """The attributes of a Prediction that a card has rules for."""
-    return [name for name, rule in zip(("sure", "familiar"), card.rules) if rule is not None]
-
-
 def _table(card) -> Callable:
     from jaxsent.prediction import answers
     from jaxsent.prediction.prediction import doubt_of
 
     width = max(map(len, card.classes))
-    doubt = max(map(len, (NOT_SURE, UNLIKE))) + 2 if doubts(card) else 0
+    doubt = max(map(len, (NOT_SURE, UNLIKE))) + 2 if answers.doubts(card) else 0
     rated = "".join(f"{name:>7}  " for name in card.ratings)
     head = f"{'label':{width}}  {'p':>5}  {'polarity':8}  {rated}"
     print(f"{head}{'':{doubt}}{'time':>7}  photograph")

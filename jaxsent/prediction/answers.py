@@ -110,9 +110,14 @@ def _csv_line(values: Iterable) -> str:
 
 def columns(card) -> list[str]:
     """Names of what `flat` has of a model's answers, in the order of a table."""
+    numbers = (*card.classes, *card.ratings, *doubts(card))
+    return ["file", "label", "polarity", *numbers, "seconds"]
+
+
+def doubts(card) -> list[str]:
+    """The attributes of a Prediction that a card has rules for."""
     rules = zip(("sure", "familiar"), card.rules, strict=True)
-    known = [name for name, rule in rules if rule is not None]
-    return ["file", "label", "polarity", *card.classes, *card.ratings, *known, "seconds"]
+    return [name for name, rule in rules if rule is not None]
 
 
 def flat(answer: dict) -> dict:

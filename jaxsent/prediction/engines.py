@@ -4,21 +4,18 @@ A model is a run's folder, a file of `jaxsent export`, or what `jaxsent push` wr
 `hf:OWNER/NAME` on the hub. None of them can run code on being opened.
 """
 
-import collections
 import importlib.util
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from jaxsent.errors import UserError, shown
-from jaxsent.run import ranges
-from jaxsent.run.card import KEY, Card, card_of, read_metadata
-from jaxsent.run.digests import SEAL, check_seal
+from jaxsent.run.card import Card, card_of
 from jaxsent.startup import keep_programs
 
 CHOICES = ("auto", "jax", "onnx")
@@ -153,7 +150,7 @@ def _run(run: Path) -> Engine:
     import jax
 
     from jaxsent.run.checkpoint import read_run
-    from jaxsent.run.folder import read_config, read_results
+    from jaxsent.run.folder import built, read_config, read_results
 
     config = read_config(run) | {"results": read_results(run)}
     card = card_of(config, run / "config.json")
@@ -165,79 +162,10 @@ def _run(run: Path) -> Engine:
 def _safetensors(path: Path) -> Engine:
     import jax
 
-    metadata, _, variables = opened(path)
+    from jaxsent.export.weights_file import read
+
+    metadata, _, variables = read(path)
     return _jax_engine(metadata, card_of(metadata, path), jax.device_put(variables))
-
-
-def opened(path: Path) -> tuple[dict, Any, dict]:
-    """A .safetensors of `jaxsent export` or `remake` -> its metadata, network and variables.
-
-    Raises:
-      UserError: it is damaged, or the package of its backbone is not installed.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    from jaxsent import pretrained
-
-    try:
-        with safe_open(path, "np") as file:
-            header = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        reason = shown(error, 200)
-        raise UserError(f"{path}: damaged, or no safetensors file ({reason}).") from None
-    check_seal(path.read_bytes(), header.get(SEAL), path)
-    metadata = read_metadata(header.get(KEY), path)
-    card = card_of(metadata, path)
-    model, shapes = built(metadata, card, path)
-    state = dict(pretrained.state_dict(path))
-    if backbone := metadata.get("backbone"):
-        state |= _packaged(backbone, path)
-    return metadata, model, pretrained.from_torch(state, model, shapes)
-
-
-LONGEST = 64
-"""Of a list in what a model says of its network: more layers than any has."""
-
-
-def built(metadata: dict, card: Card, path: Path) -> tuple[Any, dict]:
-    """The network that a model says it is, and the shapes of its variables.
-
-    Raises:
-      UserError: there is no such network, or a number of it is outside its range.
-    """
-    import jax
-    from ml_collections import ConfigDict
-
-    from jaxsent.run.folder import network
-
-    try:
-        options = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in metadata["model"].items()
-        }
-        if any(isinstance(value, tuple) and len(value) > LONGEST for value in options.values()):
-            raise ValueError(f"more than {LONGEST} layers")
-        ranges.check(collections.defaultdict(dict, model=options))
-        model = network(ConfigDict(metadata["model"]))
-        images = jax.ShapeDtypeStruct((1, card.image_size, card.image_size, 3), np.float32)
-        return model, jax.eval_shape(model.init, jax.random.key(0), images)
-    except UserError as error:
-        raise UserError(f"{path}: {shown(error, 400)}") from None
-    except Exception as error:  # Flax raises whatever a network of odd parts leads it to
-        raise UserError(
-            f"{path}: what it says of its network is damaged ({shown(error, 200)})."
-        ) from None
-
-
-def _packaged(backbone: str, path: Path) -> dict[str, np.ndarray]:
-    """The weights of a backbone that a head's file names and leaves to its package."""
-    from jaxsent import pretrained
-    from jaxsent.pretrained.sources import PACKAGES
-
-    if not isinstance(backbone, str) or backbone not in PACKAGES:
-        known = ", ".join(PACKAGES)
-        raise UserError(f"{path}: its backbone {shown(backbone)!r} is none of {known}.")
-    return {f"backbone.{key}": array for key, array in pretrained.state_dict(backbone).items()}
 
 
 def _jax_engine(metadata: dict, card: Card, variables: dict) -> Engine:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxsent import emotions, files
 from jaxsent.data import augment, photograph
 from jaxsent.errors import UserError
+from jaxsent.prediction import notebook
 from jaxsent.run.provenance import NOT_SURE, UNLIKE
 
 
@@ -51,6 +52,13 @@ class Prediction:
     familiar: bool | None = None
     sure: bool | None = None
 
+    def __repr__(self) -> str:
+        return notebook.text_of(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it: the photograph with its map, and the answer."""
+        return notebook.html_of(self)
+
     @property
     def doubt(self) -> str:
         """Why not to rely on the answer, in two or three words, or nothing."""
@@ -89,6 +97,20 @@ class Prediction:
         fields |= {name: value for name, value in known.items() if value is not None}
         return fields | {"seconds": round(self.seconds, 4)}
 
+    def map_of(self, emotion: str | None = None) -> np.ndarray:
+        """(h, w) float32, an emotion's class map, or the sentiment map of None.
+
+        Raises:
+          UserError: the network has no such map.
+        """
+        heat = self.sentiment_map if emotion is None else self.class_maps.get(emotion)
+        if heat is None:
+            known = ", ".join(self.class_maps) or "none: it has no detection branch"
+            raise UserError(
+                f"There is no map of {emotion or 'sentiment'}; this network's: {known}."
+            )
+        return heat
+
     def overlay(self, emotion: str | None = None) -> np.ndarray:
         """(H, W, 3) uint8: the photograph with a map laid over the part that was seen.
 
@@ -100,12 +122,7 @@ class Prediction:
         """
         from jaxsent.report.pictures import overlay
 
-        heat = self.sentiment_map if emotion is None else self.class_maps.get(emotion)
-        if heat is None:
-            known = ", ".join(self.class_maps) or "none: it has no detection branch"
-            raise UserError(
-                f"There is no map of {emotion or 'sentiment'}; this network's: {known}."
-            )
+        heat = self.map_of(emotion)
         shown = self.image.copy()
         y, x, h, w = self.box
         shown[y : y + h, x : x + w] = overlay(augment.crop(self.image, self.box), heat)

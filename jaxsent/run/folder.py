@@ -3,22 +3,26 @@
 Apart from experiment.py, since prediction does without data sets and what reads them.
 """
 
+import collections
 import contextlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from ml_collections import ConfigDict
 
 from jaxsent import files, locks, models
-from jaxsent.errors import UserError
+from jaxsent.errors import UserError, shown
 from jaxsent.models.inference import predict_step
 from jaxsent.models.precision import computed
 from jaxsent.pretrained import Preprocessing
-from jaxsent.run import sharding
+from jaxsent.run import ranges, sharding
+from jaxsent.run.card import Card
 
 
 def create(run: Path) -> None:
@@ -144,3 +148,32 @@ def step_of(metadata: dict, embedding: bool = False) -> Callable:
         raise UserError(f"What it says of its network is damaged ({error!r}).") from None
     step = predict_step(model, preprocessing, embedding=embedding)
     return computed(step, metadata["model"].get("precision", "fast"))
+
+
+LONGEST = 64
+"""Of a list in what a model says of its network: more layers than any has."""
+
+
+def built(metadata: dict, card: Card, path: Path) -> tuple[Any, dict]:
+    """The network that a model says it is, and the shapes of its variables.
+
+    Raises:
+      UserError: there is no such network, or a number of it is outside its range.
+    """
+    try:
+        options = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in metadata["model"].items()
+        }
+        if any(isinstance(value, tuple) and len(value) > LONGEST for value in options.values()):
+            raise ValueError(f"more than {LONGEST} layers")
+        ranges.check(collections.defaultdict(dict, model=options))
+        model = network(ConfigDict(metadata["model"]))
+        images = jax.ShapeDtypeStruct((1, card.image_size, card.image_size, 3), np.float32)
+        return model, jax.eval_shape(model.init, jax.random.key(0), images)
+    except UserError as error:
+        raise UserError(f"{path}: {shown(error, 400)}") from None
+    except Exception as error:  # Flax raises whatever a network of odd parts leads it to
+        raise UserError(
+            f"{path}: what it says of its network is damaged ({shown(error, 200)})."
+        ) from None

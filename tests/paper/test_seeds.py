@@ -86,6 +86,11 @@ def test_runs_that_start_from_several(tmp_path):
     finish(tmp_path, "first/seed0", accuracy=0.5)
     finish(tmp_path, "svm", accuracy=0.5)  # no seed changes what an SVM learns
     assert plan(table, Sources(tmp_path, seeds=2)) == []
+    started = Run("started", "wsidnet_twitter2.py:fold1", needs=network)
+    table = Table("t", "A table", (Cell("Ours", "T2", None, (started,)),))
+    names = [step.run.name for step in plan(table, Sources(tmp_path, seeds=2))]
+    assert names == ["first", "started"]  # one seed of the first is not enough
+    assert [step.run.name for step in plan(table, Sources(tmp_path))] == ["started"]
     kept = Run("kept", "pcnn_fi.py", needs=network, sure=True)
     table = Table("t", "A table", (Cell("PCNN", "FI", None, (kept,)),))
     finish(tmp_path, "first/seed1", accuracy=0.5)

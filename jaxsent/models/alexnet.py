@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxsent.models.backbone import Array, Backbone, adaptive_average
+from jaxsent.models.convolution import Conv
 
 # name, width, kernel, stride, padding, pooled before, index in torchvision's `features`
 LAYERS = (
@@ -24,7 +25,7 @@ class AlexNet(Backbone):
 
     def setup(self):
         for name, width, kernel, stride, padding, _, _ in LAYERS:
-            conv = nn.Conv(width, (kernel, kernel), stride, padding=padding, dtype=self.dtype)
+            conv = Conv(width, kernel, stride, padding, dtype=self.dtype)
             setattr(self, name, conv)
         self.fc6 = nn.Dense(4096, dtype=self.dtype)
         self.fc7 = nn.Dense(4096, dtype=self.dtype)

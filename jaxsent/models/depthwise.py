@@ -24,7 +24,7 @@ def depthwise_conv(x: Array, kernel: Array, stride: int) -> Array:
     Each channel is filtered by its own k×k weights, padded like TensorFlow's "SAME". `x` and
     `kernel` share a dtype, which the result has too.
     """
-    return _per_platform(
+    return per_platform(
         x,
         kernel,
         partial(_shifted_products, stride=stride),
@@ -34,11 +34,11 @@ def depthwise_conv(x: Array, kernel: Array, stride: int) -> Array:
 
 def pointwise_conv(x: Array, kernel: Array) -> Array:
     """(B, H, W, n), (1, 1, n, m) -> (B, H, W, m): one matrix product over all pixels."""
-    return _per_platform(x, kernel, _matrix_product, partial(_convolution, stride=1, groups=1))
+    return per_platform(x, kernel, matrix_product, partial(_convolution, stride=1, groups=1))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _per_platform(x: Array, kernel: Array, cpu: Callable, default: Callable) -> Array:
+def per_platform(x: Array, kernel: Array, cpu: Callable, default: Callable) -> Array:
     """`cpu(x, kernel)` where compiled for a CPU, `default(x, kernel)` elsewhere.
 
     Differentiating `platform_dependent` itself would keep the residuals of both forms.
@@ -47,7 +47,7 @@ def _per_platform(x: Array, kernel: Array, cpu: Callable, default: Callable) -> 
 
 
 def _forward(x, kernel, cpu, default):
-    return _per_platform(x, kernel, cpu, default), (x, kernel)
+    return per_platform(x, kernel, cpu, default), (x, kernel)
 
 
 def _backward(cpu, default, residuals, dy):
@@ -59,7 +59,7 @@ def _backward(cpu, default, residuals, dy):
     )
 
 
-_per_platform.defvjp(_forward, _backward)
+per_platform.defvjp(_forward, _backward)
 
 
 def _convolution(x: Array, kernel: Array, *, stride: int, groups: int) -> Array:
@@ -73,7 +73,8 @@ def _convolution(x: Array, kernel: Array, *, stride: int, groups: int) -> Array:
     )
 
 
-def _matrix_product(x: Array, kernel: Array) -> Array:
+def matrix_product(x: Array, kernel: Array) -> Array:
+    """(B, H, W, n), (1, 1, n, m) -> (B, H, W, m)."""
     pixels = x.reshape(-1, x.shape[-1])  # (B·H·W, n)
     return (pixels @ kernel[0, 0]).reshape(*x.shape[:-1], kernel.shape[-1])
 
@@ -138,7 +139,7 @@ def kernel_gradient(x: Array, dy: Array, kernel: Array, stride: int) -> Array:
     over a block's rows is one written-out sum, added to (w, C).
     """
     k, (batch, h, w, c) = kernel.shape[0], dy.shape
-    wide = _wide(x.dtype)
+    wide = sum_dtype(x.dtype)
     rows = next((r for r in range(_TERMS, _TERMS // 2, -1) if h % r == 0), min(h, _TERMS))
     images = next(m for m in range(max(_TERMS // rows, 1), 0, -1) if batch % m == 0)
     blocks = -(-h // rows)
@@ -178,7 +179,7 @@ _TERMS = 28
 as fast as 14 or fewer; more only take longer to compile."""
 
 
-def _wide(dtype: jnp.dtype) -> jnp.dtype:
+def sum_dtype(dtype: jnp.dtype) -> jnp.dtype:
     """What sums are kept in."""
     return jnp.dtype(jnp.float32) if jnp.finfo(dtype).bits < 32 else dtype
 
@@ -195,7 +196,7 @@ def _window(padded: Array, i: int, j: int, stride: int, h: int, w: int) -> Array
 
 def _sum_of_products(padded: Array, taps: list, stride: int, h: int, w: int) -> Array:
     """Σ window(i, j) · weights over the taps (i, j, weights (C,)) -> (B, h, w, C), wide."""
-    wide = _wide(padded.dtype)
+    wide = sum_dtype(padded.dtype)
     terms = [
         _window(padded, i, j, stride, h, w).astype(wide) * weights.astype(wide).reshape(1, 1, 1, -1)
         for i, j, weights in taps

@@ -87,7 +87,7 @@ class ConvNorm(nn.Module):
                 dtype=self.dtype,
                 kernel_init=_conv_init,
             )
-        self.norm = BatchNorm(relu6=True)
+        self.norm = BatchNorm("relu6")
 
     def __call__(self, x: Array, train: bool) -> Array:
         return self.norm(self.conv(x), train)
@@ -132,11 +132,11 @@ class Block(nn.Module):
         y = x
         if self.stage.expand > 1:
             y = Pointwise(x.shape[-1] * self.stage.expand, self.dtype, name="expand")(y)
-            y = BatchNorm(relu6=True, name="expand_norm")(y, train)
+            y = BatchNorm("relu6", name="expand_norm")(y, train)
         y = Depthwise(self.stage.kernel, self.stride, self.dtype, name="depthwise")(y)
-        y = BatchNorm(relu6=True, name="depthwise_norm")(y, train)
+        y = BatchNorm("relu6", name="depthwise_norm")(y, train)
         y = Pointwise(self.stage.width, self.dtype, name="project")(y)
-        y = BatchNorm(relu6=False, name="project_norm")(y, train)
+        y = BatchNorm(name="project_norm")(y, train)
         return x + y if x.shape == y.shape else y
 
 

@@ -7,7 +7,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxsent.models.backbone import Array, Backbone
-from jaxsent.models.norm import UnbiasedBatchNorm
+from jaxsent.models.convolution import Conv
+from jaxsent.models.norm import BatchNorm
 
 HE = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 
@@ -24,25 +25,23 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, x: Array, train: bool) -> Array:
         """(B, h, w, n) -> (B, h/stride, w/stride, width·expansion)."""
-        conv = partial(nn.Conv, use_bias=False, dtype=self.dtype, kernel_init=HE)
-        norm = partial(
-            UnbiasedBatchNorm, use_running_average=not train, momentum=0.9, epsilon=1e-5,
-            dtype=self.dtype,
-        )  # fmt: skip
+        conv = partial(Conv, use_bias=False, dtype=self.dtype, kernel_init=HE)
+        norm = partial(BatchNorm, momentum=0.9, epsilon=1e-5)
         if self.expansion == 1:
             layers = ((self.width, 3, self.stride), (self.width, 3, 1))
         else:
             layers = ((self.width, 1, 1), (self.width, 3, self.stride), (4 * self.width, 1, 1))
+        shortcut = x
+        if self.project:
+            out = self.width * self.expansion
+            shortcut = conv(out, 1, self.stride, name="downsample_conv")(x)
+            shortcut = norm(name="downsample_bn")(shortcut, train)
         y = x
         for i, (width, kernel, stride) in enumerate(layers, 1):
-            pad = kernel // 2
-            y = conv(width, (kernel, kernel), stride, padding=pad, name=f"conv{i}")(y)
-            y = norm(name=f"bn{i}")(y)
-            y = nn.relu(y) if i < len(layers) else y
-        if self.project:
-            x = conv(self.width * self.expansion, (1, 1), self.stride, name="downsample_conv")(x)
-            x = norm(name="downsample_bn")(x)
-        return nn.relu(x + y)
+            y = conv(width, kernel, stride, kernel // 2, name=f"conv{i}")(y)
+            last = i == len(layers)
+            y = norm("relu", name=f"bn{i}")(y, train, shortcut if last else None)
+        return y
 
 
 def blocks(depths: tuple[int, ...], expansion: int):
@@ -68,18 +67,16 @@ class ResNet(Backbone):
     TAP = "layer4"
 
     def setup(self):
-        self.conv1 = nn.Conv(
-            64, (7, 7), 2, padding=3, use_bias=False, dtype=self.dtype, kernel_init=HE
-        )
-        self.bn1 = UnbiasedBatchNorm(momentum=0.9, epsilon=1e-5, dtype=self.dtype)
+        self.conv1 = Conv(64, 7, 2, 3, use_bias=False, dtype=self.dtype, kernel_init=HE)
+        self.bn1 = BatchNorm("relu", momentum=0.9, epsilon=1e-5)
         for layer, block, stride, project in blocks(self.depths, self.expansion):
             module = Block(64 * 2 ** (layer - 1), stride, self.expansion, project, self.dtype)
             setattr(self, f"layer{layer}_{block}", module)
         self.fc = nn.Dense(self.num_classes, dtype=jnp.float32)
 
     def features(self, images: Array, train: bool = False, last: str | None = None):
-        x = self.bn1(self.conv1(images.astype(self.dtype)), use_running_average=not train)
-        x = nn.max_pool(nn.relu(x), (3, 3), (2, 2), padding=((1, 1), (1, 1)))
+        x = self.bn1(self.conv1(images.astype(self.dtype)), train)
+        x = nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
         x = self.perturbed("stem", x)
         taps = {"stem": x}
         for layer, depth in enumerate(self.depths, 1):

@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxsent.models.backbone import Array, Backbone, adaptive_average
+from jaxsent.models.convolution import Conv
 from jaxsent.models.max_pool import max_pool_2x2
 
 WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -30,7 +31,7 @@ class VGG16(Backbone):
     def setup(self):
         for block, widths in enumerate(WIDTHS, 1):
             for layer, width in enumerate(widths, 1):
-                conv = nn.Conv(width, (3, 3), padding=1, dtype=self.dtype, kernel_init=HE)
+                conv = Conv(width, 3, padding=1, dtype=self.dtype, kernel_init=HE)
                 setattr(self, f"conv{block}_{layer}", conv)
         normal = nn.initializers.normal(0.01)
         self.fc6 = nn.Dense(4096, dtype=self.dtype, kernel_init=normal)

@@ -6,6 +6,8 @@ import time
 
 LOST_AFTER = 30
 """Seconds without a sign of life after which a process counts as lost, and the others end."""
+PREEMPTION = "jax_enable_preemption_service"
+"""It keeps SIGTERM to itself, also where training does not listen for it and nobody asks."""
 LAST = 2.0
 """Seconds that the first waits before it leaves: the others may be about to fail alike."""
 
@@ -19,6 +21,8 @@ def join(*arguments, **options) -> None:
     """
     import jax
 
+    if hasattr(jax.config, PREEMPTION):
+        jax.config.update(PREEMPTION, False)
     jax.distributed.initialize(*arguments, heartbeat_timeout_seconds=LOST_AFTER, **options)
 
 

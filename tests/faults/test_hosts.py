@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -145,5 +146,9 @@ def test_the_others_hear_of_a_loss_within_a_minute(monkeypatch):
     monkeypatch.setattr(
         loop.jax.distributed, "initialize", lambda *_, **options: heard.update(options)
     )
+    before = jax.config.jax_enable_preemption_service
     hosts.join()
+    kept = jax.config.jax_enable_preemption_service
+    jax.config.update(hosts.PREEMPTION, before)
+    assert not kept  # or a SIGTERM before and after training would be lost
     assert heard["heartbeat_timeout_seconds"] <= 45

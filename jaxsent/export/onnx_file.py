@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxsent.data.protobuf import Damaged
 from jaxsent.errors import UserError, shown
 from jaxsent.export import onnx_references
 from jaxsent.export.memory import bounded_onnx
-from jaxsent.protobuf import Damaged
 from jaxsent.run import digests
 from jaxsent.run.card import KEY, read_metadata
 

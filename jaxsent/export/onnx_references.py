@@ -5,7 +5,7 @@ The file is walked by its wire format, since the package `onnx` is not there whe
 is. Field numbers are those of onnx.proto of ONNX 1.23.
 """
 
-from jaxsent.protobuf import Damaged, fields
+from jaxsent.data.protobuf import Damaged, fields
 
 PARTS = {
     "model": {7: "graph", 20: "training", 25: "function"},

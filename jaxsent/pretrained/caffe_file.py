@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxsent.data.protobuf import Damaged, fields, varint
 from jaxsent.errors import UserError
-from jaxsent.protobuf import Damaged, fields, varint
 
 
 class Layer(NamedTuple):

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-slow coverage lint format docs constraints clean
+.PHONY: bench demo test test-slow coverage lint format docs constraints clean
 
 demo: .venv/demo
 	$(BIN)/python run.py --config configs/wsidnet_demo.py --workdir runs/demo
@@ -33,6 +33,11 @@ format: .venv/dev
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $@
+
+# TORCH_PYTHON: a Python with torch, to compare with; the extra "bench" brings one into .venv.
+bench: .venv/demo
+	$(BIN)/python benchmarks/bench.py --json build/bench.json --page docs/benchmarks.md \
+	    $(if $(TORCH_PYTHON),--torch-python $(TORCH_PYTHON))
 
 docs: .venv/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

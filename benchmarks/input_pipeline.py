@@ -38,11 +38,11 @@ OURS = {"ours, nothing kept": 0.0, "ours, later epochs": 4.0}  # GiB of decoded 
 OTHERS = ("cv2.imdecode", "cv2.imdecode, memory kept", "simplejpeg", "Pillow")
 
 
-def tree(root: Path, source: str | None, enlarge: int) -> None:
-    """The JPEGs of `source`, or generated ones, as a set of two pairs."""
+def tree(root: Path, source: str | None, enlarge: int, count: int = 400) -> None:
+    """The JPEGs of `source`, or `count` generated ones, as a set of two pairs."""
     paths = sorted(p for p in Path(source).rglob("*") if p.suffix == ".jpg") if source else []
     rng = np.random.default_rng(0)
-    for i in range(len(paths) or 400):
+    for i in range(len(paths) or count):
         to = root / ("happy_dog" if i % 2 else "dark_night") / f"{i}.jpg"
         to.parent.mkdir(parents=True, exist_ok=True)
         if paths and enlarge == 1:

@@ -5,6 +5,9 @@ the wires is decided when XLA splits the program, which it does for CPU devices 
 """
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -22,6 +25,7 @@ from jaxsent.run.state import TrainState
 from jaxsent.training import optim
 from jaxsent.training.step import train_step
 
+ROOT = Path(__file__).parents[1]
 SIZE, PER_DEVICE = 64, 4
 COLLECTIVES = ("all-reduce", "all-gather", "all-to-all", "reduce-scatter", "collective-permute")
 
@@ -143,3 +147,26 @@ def test_a_training_step_sends_its_gradients_once(backbone, norms):
 @pytest.mark.usefixtures("four_devices")
 def test_a_prediction_sends_nothing():
     assert collectives(prediction(sharding.mesh(), 4)) == []
+
+
+def test_the_page_has_what_its_script_calculates():
+    page = (ROOT / "docs" / "scale.md").read_text("utf-8")
+    printed = subprocess.check_output(
+        [sys.executable, ROOT / "benchmarks" / "scale_model.py"], text=True
+    )
+    for part in printed.strip().split("\n\n"):
+        assert part in page, "run python benchmarks/scale_model.py and put its tables there"
+
+
+@pytest.mark.parametrize(("name", "backbone"), [("wsidnet", "vgg16"), ("wscnet", "resnet101")])
+def test_the_script_knows_how_many_parameters_there_are(name, backbone):
+    printed = (ROOT / "benchmarks" / "scale_model.py").read_text("utf-8")
+    size = 448 if name == "wscnet" else 224
+    model = models.build(name, 8, backbone=backbone)
+    variables = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))
+    count = sum(x.size for x in jax.tree.leaves(variables["params"]))
+    norms = sum(
+        "mean" in str(path)
+        for path, _ in jax.tree_util.tree_leaves_with_path(variables.get("batch_stats", {}))
+    )
+    assert f"{count:_}, {norms})" in printed

@@ -17,6 +17,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxsent import files, locks, models
+from jaxsent.console import console
 from jaxsent.errors import UserError, shown
 from jaxsent.models.inference import predict_step
 from jaxsent.models.precision import computed
@@ -126,13 +127,35 @@ def network(config):
     options = {k: v for k, v in options.items() if k in kind}
     if config.dtype not in ("float32", "bfloat16"):
         raise UserError(f"model.dtype={config.dtype!r}: expected float32 or bfloat16.")
-    options["dtype"] = jnp.dtype(config.dtype)
+    options["dtype"] = computed(config.dtype)
     if config.name not in models.NETWORKS:
         raise UserError(
             f"model.name={config.name!r}: expected one of {', '.join(models.NETWORKS)}; "
             "a backbone alone is model.name=classifier with model.backbone."
         )
     return models.build(config.name, config.num_classes, config.backbone, **options)
+
+
+BROKEN_BFLOAT16 = (0, 11)
+"""The first JAX whose CPU backend computes NaN of bfloat16: WSIDNet on VGG-16, with AMX."""
+
+
+def computed(name: str) -> jnp.dtype:
+    """The dtype of the computation that `model.dtype` names.
+
+    On a CPU, JAX 0.11 and later get float32 in place of bfloat16, with a line that says so, and no
+    error: a run that was trained on a GPU is evaluated and served on other machines.
+    """
+    dtype = jnp.dtype(name)
+    version = tuple(int(part) for part in jax.__version__.split(".")[:2])
+    if dtype == jnp.bfloat16 and jax.default_backend() == "cpu" and version >= BROKEN_BFLOAT16:
+        console.print(
+            f"model.dtype=bfloat16: JAX {jax.__version__} can compute NaN with it on a CPU; "
+            "computing in float32. JAX 0.10 keeps bfloat16.",
+            soft_wrap=True,
+        )
+        dtype = jnp.dtype(jnp.float32)
+    return dtype
 
 
 def step_of(metadata: dict, embedding: bool = False) -> Callable:

@@ -33,16 +33,28 @@ def initial_variables(experiment: Experiment) -> dict:
     elif config.init.weights:
         variables = pretrained.load(config.init.weights, model, variables, report=console.print)
     elif not config.init.checkpoint:
-        console.print(
-            "No init.weights: starting from random ones. Both papers start from ImageNet, such as "
-            "--config.init.weights=hf:timm/vgg16.tv_in1k or a torchvision .pth file.",
-            soft_wrap=True,
-        )
+        console.print(_of_random_start(config), soft_wrap=True)
     if config.init.checkpoint:
         if set(model.backbone.TOP) & variables["params"].get("backbone", {}).keys():
             _warn_of_top(config.init)
         variables = _from_run(Path(config.init.checkpoint), config.init.scope, variables, model)
     return jax.device_put(variables, everywhere)
+
+
+def _of_random_start(config) -> str:
+    """What a run without weights is told before it trains."""
+    text = (
+        f"No init.weights: starting from random ones, {config.model.name} on "
+        f"{config.model.backbone}. Both papers start from ImageNet, such as "
+        "--config.init.weights=hf:timm/vgg16.tv_in1k or a torchvision .pth file."
+    )
+    if not config.optim.clip:
+        # WSCNet on ResNet-101 at its paper's rates is not finite at step 5; so clipped it trains.
+        text += (
+            " From random ones the papers' rates can make the loss infinite within a few steps; "
+            "--config.optim.clip=1 limits them."
+        )
+    return text
 
 
 def _warn_of_top(init) -> None:

@@ -124,11 +124,11 @@ class Crowd:
             text = re.search('data-said="([^"]*)"', body.decode())[1].replace("&quot;", '"')
         else:
             text = body
-        told = json.loads(text)["probabilities"]
+        answer = json.loads(text)["probabilities"]
         expected = self.expected[name]
-        if told.keys() != expected.keys():
+        if answer.keys() != expected.keys():
             return self.tally.fault(f"{kind} {name}: other classes")
-        difference = max(abs(told[key] - p) for key, p in expected.items())
+        difference = max(abs(answer[key] - p) for key, p in expected.items())
         if difference > SAME:
             self.tally.fault(f"{kind} {name}: differs by {difference:g}")
         return self.tally.differ(difference)
@@ -256,7 +256,7 @@ def bomb() -> bytes:
 BOMB = bomb()
 
 
-def told_by_predict(photos: dict[str, bytes], folder: Path, model: list[str]) -> dict[str, dict]:
+def predictions(photos: dict[str, bytes], folder: Path, model: list[str]) -> dict[str, dict]:
     """{name: {class: probability}} of `jaxsent predict --json`."""
     for name, data in photos.items():
         (folder / name).write_bytes(data)
@@ -300,18 +300,18 @@ def added(photo: bytes, times: int = 200) -> tuple[float, float]:
 
     geometry, limits = decoding.Geometry(256, 224, "bilinear"), Limits()
     decoder = decoders.Decoder(geometry, limits)
-    here, there = [], []
+    inside, outside = [], []
     for turn in range(times + 10):
         began = time.perf_counter()
         decoding.sight(photo, geometry, limits, picture=False)
         between = time.perf_counter()
         decoder.look(photo, picture=False)
         if turn >= 10:
-            here.append(between - began)
-            there.append(time.perf_counter() - between)
+            inside.append(between - began)
+            outside.append(time.perf_counter() - between)
     decoder.close()
-    alone = statistics.median(here)
-    return 1e3 * alone, 1e3 * (statistics.median(there) - alone)
+    reading = statistics.median(inside)
+    return 1e3 * reading, 1e3 * (statistics.median(outside) - reading)
 
 
 def memory(process: int) -> float:
@@ -358,7 +358,7 @@ def main() -> int:
     photos, samples, stop = photographs(), [], threading.Event()
     milliseconds = added(photos["500x375.jpeg"])
     with tempfile.TemporaryDirectory() as files, tempfile.TemporaryDirectory() as empty:
-        expected = told_by_predict(photos, Path(files), model)
+        expected = predictions(photos, Path(files), model)
         with serving(Path(empty), model) as (process, address):
             watcher = threading.Thread(target=watch, args=(process.pid, samples, stop))
             watcher.start()
@@ -369,19 +369,19 @@ def main() -> int:
             finally:
                 stop.set()
                 watcher.join()
-            kept = sum(1 for path in Path(empty).rglob("*") if path.is_file())
+            written = sum(1 for path in Path(empty).rglob("*") if path.is_file())
             files_open = len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
-            parting = stopped(process, crowd)
+            ending = stopped(process, crowd)
             status = process.returncode
-        left = list(Path(empty).rglob("*"))
+        remains = list(Path(empty).rglob("*"))
     return report(
-        crowd.tally, options, samples, (kept, files_open, parting, status, left, milliseconds)
+        crowd.tally, options, samples, (written, files_open, ending, status, remains, milliseconds)
     )
 
 
 def report(tally: Tally, options: argparse.Namespace, samples: list, end: tuple) -> int:
     """Prints the table; the exit status."""
-    kept, files_open, parting, status, left, milliseconds = end
+    written, files_open, ending, status, remains, milliseconds = end
     first, last = samples[0][0], samples[-1][0]
     share = [(at - first) / max(last - first, 1e-9) for at, _ in samples]
     warm = statistics.median([m for s, (_, m) in zip(share, samples) if 0.2 <= s <= 0.4] or [0])
@@ -409,8 +409,8 @@ def report(tally: Tally, options: argparse.Namespace, samples: list, end: tuple)
         ),
         "memory after warm-up, at the end (MB)": f"{warm:,.0f}, {late:,.0f}",
         "open files at the end": files_open,
-        "files on disk: while it ran, afterwards": f"{kept}, {len(left)}",
-        "seconds from SIGTERM to the end, its status": f"{parting:.1f}, {status}",
+        "files on disk: while it ran, afterwards": f"{written}, {len(remains)}",
+        "seconds from SIGTERM to the end, its status": f"{ending:.1f}, {status}",
     }  # fmt: skip
     print("| | |\n|---|---|")
     for name, value in rows.items():
@@ -418,10 +418,10 @@ def report(tally: Tally, options: argparse.Namespace, samples: list, end: tuple)
     faults = list(tally.faults)
     if options.minutes >= LONG and late > (1 + GROWTH) * warm:
         faults.append(f"memory grew from {warm:,.0f} to {late:,.0f} MB")
-    if kept or left:
-        faults.append(f"on disk: {kept} files, {left}")
-    if parting > STOPPED or status:
-        faults.append(f"stopped after {parting:.1f} s with status {status}")
+    if written or remains:
+        faults.append(f"on disk: {written} files, {remains}")
+    if ending > STOPPED or status:
+        faults.append(f"stopped after {ending:.1f} s with status {status}")
     if not valid:
         faults.append("no photograph was answered")
     for text in faults[:20]:

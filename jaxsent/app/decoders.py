@@ -104,11 +104,11 @@ class Decoder:
         if "error" in fields:
             raise Refused(fields["code"], fields["error"])
         side = self.geometry.image_size
-        seen, rest = pixels[: 3 * side * side], pixels[3 * side * side :]
+        view, photo = pixels[: 3 * side * side], pixels[3 * side * side :]
         shown = None
         if fields["shown"] is not None:
-            shown = np.frombuffer(rest, np.uint8).reshape(*fields["shown"], 3)
-        array = np.frombuffer(seen, np.uint8).reshape(side, side, 3)
+            shown = np.frombuffer(photo, np.uint8).reshape(*fields["shown"], 3)
+        array = np.frombuffer(view, np.uint8).reshape(side, side, 3)
         return Sight(array, shown, tuple(fields["box"]), float(fields["seconds"]))
 
 

@@ -58,8 +58,8 @@ class Guard:
     def _refusal(self, scope) -> JSONResponse | None:
         headers, path = Headers(scope=scope), scope["path"]
         host, origin = headers.get("host", ""), headers.get("origin")
-        reached = (scope.get("server") or ("",))[0]
-        if not self._is_served(name_of(host), reached):
+        local = (scope.get("server") or ("",))[0]
+        if not self._is_served(name_of(host), local):
             return _error(
                 403,
                 f"Not served by the name {host[:80]!r}. Whoever runs this may allow it: jaxsent "
@@ -75,7 +75,7 @@ class Guard:
             return _error(404, "There is nothing here.")
         return None
 
-    def _is_served(self, name: str, reached: str) -> bool:
+    def _is_served(self, name: str, local: str) -> bool:
         """Whether a page that was loaded by this name can only be ours.
 
         A name of somebody else's may be made to lead here after its page is loaded (DNS rebinding);
@@ -85,7 +85,7 @@ class Guard:
             return True
         try:
             address = ipaddress.ip_address(name)
-            return address.is_loopback or address == ipaddress.ip_address(reached)
+            return address.is_loopback or address == ipaddress.ip_address(local)
         except ValueError:
             return False
 

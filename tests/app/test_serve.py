@@ -1,5 +1,7 @@
 """The command `jaxsent serve`: its options, its examples, a run that it serves."""
 
+import signal
+
 import pytest
 import uvicorn
 from starlette.testclient import TestClient
@@ -63,10 +65,18 @@ def test_the_command(run, monkeypatch, capsys):
         with sockets[0] as door, TestClient(server.config.app, "http://localhost") as c:
             page = c.get("/").text
             served.append((door.getsockname(), c.post("/predict", content=encoded()).json(), page))
+            for host in ("photos.example", "a.example"):
+                assert c.get("/health", headers={"host": host}).status_code == 200
+        signal.raise_signal(signal.SIGTERM)  # as uvicorn does at its end
 
     monkeypatch.setattr(uvicorn.Server, "run", once)
-    monkeypatch.setattr("sys.argv", ["jaxsent", "serve", str(run), "--port", "0"])
-    assert commands.main() == 0
+    names = ["--allow-host", "photos.example", "--allow-host", "a.example"]
+    monkeypatch.setattr("sys.argv", ["jaxsent", "serve", str(run), "--port", "0", *names])
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as stop:
+        commands.main()
+    signal.signal(signal.SIGTERM, before)
+    assert stop.value.code == 0
     ((host, port), body, page) = served[0]
     assert DRAWN in page and OPENMOJI in page and "scene 8" in page
     assert body["model"]["warning"] == DRAWN

@@ -26,20 +26,25 @@ def ours(network: str, backbone: str, size: int, batch: int, dtype: str) -> dict
     import jax.numpy as jnp
 
     from configs import base
-    from jaxsent import emotions, models
+    from jaxsent import emotions, models, pretrained
+    from jaxsent.commands import agreement
     from jaxsent.models.inference import predict_step
     from jaxsent.pretrained import Preprocessing
     from jaxsent.run.state import TrainState
+    from jaxsent.startup import keep_programs
     from jaxsent.training import optim
     from jaxsent.training.step import train_step
 
+    keep_programs()
     c = base.get_config()
     c.data.class_target = "label"
     model = models.build(network, CLASSES, backbone=backbone, dtype=jnp.dtype(dtype))
     factor = optim.schedule(c.optim, 100, 1000)
     tx = optim.optimizer(c.optim, factor, False)
     images = jnp.zeros((1, size, size, 3), jnp.float32)
-    variables = jax.jit(model.init)(jax.random.key(0), images)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), images)  # init itself compiles for long
+    weights = agreement.state_dict(model, shapes)
+    variables = jax.device_put(pretrained.from_torch(weights, model, shapes))
     state = [TrainState.create(jax.tree.map(jnp.copy, variables), tx, False)]
     polarity = emotions.polarity(emotions.MIKELS)
     inputs = jax.device_put(tensors.batch(0, batch, size, CLASSES))

@@ -21,7 +21,7 @@ MALLOPT = ((-3, 32 << 20), (-1, 256 << 20), (-2, 16 << 20))
 
 DEVICE_PIXELS = 8_000 * 224**2
 """Pixels a second that an accelerator may ask for: 7,345 images of 224 were the most that any of
-our networks trained on one H100 (docs/benchmarks.md)."""
+our networks trained on one H100 (docs/scale.md)."""
 WORKER_IMAGES = 500
 """Images a second that a process decodes and cuts: 530 a core on that machine."""
 HELD = 6

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from jax.extend import core
 from jax.lax import Precision
+from ml_collections import ConfigDict
 
 from configs import base
+from jaxsent.evaluation import evaluate
 from jaxsent.models import dense, pooling
 from jaxsent.models.precision import computed
 from jaxsent.pretrained import Preprocessing
+from jaxsent.run import experiment, folder, initial
 from jaxsent.run.state import TrainState
-from jaxsent.training import optim
+from jaxsent.training import crops, optim
 from jaxsent.training.step import train_step
 from tests.training.test_step import BATCH, Plain, Small
 
@@ -89,3 +92,38 @@ def test_no_product_is_narrower_than_what_it_is_of(dtype):
         assert {name: str(make().dtype) for name, make in functions.items()} == dict.fromkeys(
             functions, wide
         )
+
+
+@pytest.mark.usefixtures("devices_own")
+@pytest.mark.parametrize(("name", "asked"), [("fast", None), ("exact", Precision.HIGHEST)])
+def test_a_stored_model_predicts_as_it_was_asked_to(name, asked):
+    model = {"name": "cam", "backbone": "alexnet", "num_classes": 2, "dtype": "float32"}
+    metadata = {
+        "model": model | {"precision": name}, "input": Preprocessing()._asdict()
+    }  # fmt: skip
+    network = folder.network(ConfigDict(metadata["model"]))
+    images = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.uint8)
+    floats = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+    variables = jax.eval_shape(network.init, jax.random.key(0), floats)
+    assert precisions(folder.step_of(metadata), variables, images) == {asked}
+    assert precisions(folder.step_of({**metadata, "model": model}), variables, images) == {None}
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_evaluation_and_crops_are_as_the_config_asks(split, tiny_config, monkeypatch):
+    """Of what reads a network beside training: which precision it is given."""
+    asked = []
+
+    def recorded(function, precision):
+        asked.append(precision)
+        return function
+
+    monkeypatch.setattr(evaluate, "computed", recorded)
+    monkeypatch.setattr(crops, "computed", recorded)
+    tiny_config.model.precision = "exact"
+    task = experiment.make(tiny_config)
+    if split == "test":
+        evaluate.accuracy_and_loss(task, initial.random_variables(task), split)
+    else:
+        crops.reader(task)
+    assert asked == ["exact"]

@@ -1,13 +1,16 @@
 """Prepared sets are not compressed twice, and a picture's digest is what it always was."""
 
 import hashlib
+import types
 
 import numpy as np
 import pytest
 from array_record.python.array_record_data_source import ArrayRecordDataSource
 from tensorflow_datasets.core import file_adapters
 
+from tests.tfds_builders import trees
 from tfds_builders import images, records
+from tfds_builders.prepare import prepare
 
 FLAT = b"\0" * 1_000_000  # which any compression makes small
 
@@ -37,3 +40,19 @@ def test_a_digest_is_of_shape_and_pixels(step):
     pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)[:, ::step]
     expected = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
     assert images._digest(pixels) == expected
+
+
+def test_sets_are_prepared_without_it(tmp_path, monkeypatch):
+    writer, asked = file_adapters.array_record_module.ArrayRecordWriter, []
+
+    def recorded(path, options):
+        asked.append(options)
+        return writer(path, options)
+
+    module = types.SimpleNamespace(ArrayRecordWriter=recorded)
+    monkeypatch.setattr(file_adapters, "array_record_module", module)
+    for i in range(10):
+        trees.photograph(tmp_path / "photos" / ("happy", "sad")[i % 2] / f"{i}.jpg", str(i))
+    prepare("folder", None, tmp_path / "sets", tmp_path / "photos")
+    assert asked
+    assert set(asked) == {"group_size:1,uncompressed"}

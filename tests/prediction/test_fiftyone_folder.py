@@ -64,10 +64,14 @@ def test_the_command_writes_samples_and_heat_maps(photos, tmp_path, monkeypatch,
 def test_a_later_call_adds_to_it(photos, tmp_path, monkeypatch, capsys):
     folder = tmp_path / "fo"
     call(monkeypatch, photos[0], "--fiftyone", folder)
-    call(monkeypatch, photos[1], photos[0], "--fiftyone", folder, rules=(0.95, 1.0))
-    stored = samples(folder)
-    assert set(stored) == {str(path) for path in photos}
-    assert stored[str(photos[1])]["tags"] == ["not sure"]  # as the later call says
+    call(monkeypatch, photos[1], "--fiftyone", folder)
+    before = samples(folder)
+    assert set(before) == {str(path) for path in photos}
+    assert before[str(photos[1])]["tags"] == ["unlike its training"]
+    call(monkeypatch, photos[1], "--fiftyone", folder, rules=(0.95, 1.0))
+    after = samples(folder)
+    assert after[str(photos[1])]["tags"] == ["not sure"]  # as the last call says
+    assert after[str(photos[0])] == before[str(photos[0])]
     assert len(list((folder / "fields" / "sentiment_map").iterdir())) == 2
 
 

@@ -127,7 +127,7 @@ def network(config):
     options = {k: v for k, v in options.items() if k in kind}
     if config.dtype not in ("float32", "bfloat16"):
         raise UserError(f"model.dtype={config.dtype!r}: expected float32 or bfloat16.")
-    options["dtype"] = computed(config.dtype)
+    options["dtype"] = dtype_of(config.dtype)
     if config.name not in models.NETWORKS:
         raise UserError(
             f"model.name={config.name!r}: expected one of {', '.join(models.NETWORKS)}; "
@@ -140,7 +140,7 @@ BROKEN_BFLOAT16 = (0, 11)
 """The first JAX whose CPU backend computes NaN of bfloat16: WSIDNet on VGG-16, with AMX."""
 
 
-def computed(name: str) -> jnp.dtype:
+def dtype_of(name: str) -> jnp.dtype:
     """The dtype of the computation that `model.dtype` names.
 
     On a CPU, JAX 0.11 and later get float32 in place of bfloat16, with a line that says so, and no

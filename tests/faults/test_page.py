@@ -55,6 +55,17 @@ def ended(connection: socket.socket) -> bool:
     return True
 
 
+def wait_for(port: int, count: int) -> None:
+    """Until that many photographs are in the queue."""
+    until = time.monotonic() + 10
+    waiting = None
+    while waiting != count:
+        assert time.monotonic() < until, f"{waiting} wait, not {count}"
+        time.sleep(0.02)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as response:
+            waiting = json.load(response)["waiting"]
+
+
 def test_idle_uploads_starve_nobody():
     limits = Limits(waiting=2)
     with served(create(PREDICTOR, limits)) as port, contextlib.ExitStack() as stack:
@@ -135,8 +146,7 @@ def test_who_was_let_in_is_not_sent_away_because_others_were_quicker():
         time.sleep(0.3)
         for connection in sending:
             connection.sendall(PHOTO[9:])
-        while health(port) < 4:
-            time.sleep(0.01)
+        wait_for(port, 4)
         assert ask(port)[0] == 503
         go.set()
         for connection in sending:
@@ -260,17 +270,11 @@ def test_stopping_answers_what_was_begun():
         for thread in threads:
             thread.start()
         assert begun.wait(10)
-        while health(port) < 3:
-            time.sleep(0.01)
+        wait_for(port, 3)
         threading.Timer(0.5, go.set).start()
     for thread in threads:
         thread.join()
     assert answers == [200, 200, 200]
-
-
-def health(port: int) -> int:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as response:
-        return json.load(response)["waiting"]
 
 
 @pytest.mark.parametrize("close", [False, True], ids=["kept", "closing"])

@@ -136,9 +136,9 @@ class Checkpoints:
         return [c.step for c in self._checkpointer.checkpoints]
 
     def _delete(self, steps: Iterable[int]) -> None:
-        """Deletes checkpoints, on all hosts at once."""
+        """Deletes checkpoints: those that the first host names, while the others wait."""
         steps = list(steps)
-        if not steps:
+        if not steps and jax.process_count() == 1:
             return
         if jax.process_index() == 0:
             with _disk(self.folder):

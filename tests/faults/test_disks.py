@@ -73,17 +73,18 @@ def test_a_sheet_of_a_full_disk_leaves_the_one_before(tmp_path):
     path = tmp_path / "sheet.html"
     path.write_text("good")
 
-    def draw(text):
-        with ContactSheet(path, None, provenance({})) as sheet:
+    def draw(text, most=1 << 30):
+        with ContactSheet(path, None, provenance({})) as sheet, limit(most):
             sheet._write(text)
 
     draw("x" * 5000)
     size = path.stat().st_size
     assert path.read_text().endswith("</html>\n")
     path.write_text("good")
-    for most, text in ((1000, ""), (size, "x" * 5001)):  # its head, its end
-        with limit(most), pytest.raises(UserError, match="sheet.html cannot be written"):
-            draw(text)
+    for around, inside in ((1000, 1 << 30), (size, 1 << 30), (1 << 30, size - 2000)):
+        # Its head, its end, a card while there is room for the end again.
+        with limit(around), pytest.raises(UserError, match="sheet.html cannot be written"):
+            draw("x" * 5001, min(around, inside))
         assert [p.name for p in tmp_path.iterdir()] == ["sheet.html"]
         assert path.read_text() == "good"
 

@@ -54,20 +54,20 @@ def test_two_processes_prepare_one_set(tmp_path):
     source, out = pets(tmp_path / "pets"), tmp_path / "out"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
 
-    def start():
+    def start(stdin):
         return subprocess.Popen(
             [sys.executable, "-c", PREPARE, out, source], text=True, env=environment,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
-    first = start()
+    first = start(subprocess.PIPE)
     assert first.stdout.readline() == "reading\n"
-    second = start()
+    second = start(subprocess.DEVNULL)
     waiting = second.stderr.readline()
     assert f"folder/mine: process {first.pid} on" in waiting
     told, complaints = first.communicate("go on\n", timeout=120)
     assert first.returncode == 0, complaints
-    told, complaints = second.communicate("go on\n", timeout=120)
+    told, complaints = second.communicate(timeout=120)
     assert second.returncode == 0, complaints
     assert "folder/mine is there already, prepared from" in told
     assert [one.name for one in prepared(out)] == ["folder/mine"]

@@ -90,5 +90,12 @@ def test_concordance_is_no_more_than_correlation(pairs, shift):
     r, c = metrics.pearson(predicted, truth), metrics.concordance(predicted, truth)
     assert abs(c) <= abs(r) + 1e-9 <= 1 + 2e-9
     assert np.isclose(metrics.pearson(3 * predicted + shift, truth), r)
+    assert np.isclose(metrics.pearson(predicted / 1024, truth / 1024), r)
     assert np.isclose(metrics.concordance(truth, predicted), c)
     assert np.isclose(metrics.concordance(truth, truth), 1)
+
+
+def test_two_ratings_have_an_interval():
+    """The fewest that have one; resamples of one of them alone have no concordance."""
+    np.testing.assert_allclose(metrics.concordance_interval([1, 2], [1, 2], resamples=50), (1, 1))
+    assert np.isnan(metrics.concordance_interval([1], [1])).all()

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
-PROPERTIES = "tests/faults/test_properties.py"
+NETWORK, METRICS = (f"tests/faults/test_properties_{name}.py" for name in ("network", "metrics"))
 TESTS = {
     "losses.py": ("tests/test_losses.py",),
     "models/pooling.py": ("tests/models/test_pooling.py",),
@@ -37,7 +37,7 @@ TESTS = {
     "metrics/similarity.py": ("tests/metrics/test_attention.py", "tests/metrics/test_emd.py"),
     "metrics/specificity.py": ("tests/metrics/test_specificity.py",),
 }
-"""File of jaxsent -> the tests that are run on its mutants, before PROPERTIES."""
+"""File of jaxsent -> the tests that are run on its mutants, before NETWORK or METRICS."""
 LONG = "not learns and not finite_differences and not cannot_be and not on_no_wheel"
 """Which tests are left out: they train, or take long to say what others do."""
 SECONDS = 300  # wall clock; what takes longer goes round for ever, and is noticed
@@ -132,7 +132,8 @@ def noticed(mutant: Mutant, files: tuple[str, ...], seconds: float = SECONDS) ->
         sys.meta_path.insert(0, _Finder(mutant))
         import pytest
 
-        os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-k", LONG, *files])))
+        options = ["-x", "-q", "-p", "no:cacheprovider", "--assert=plain", "-k", LONG]
+        os._exit(int(pytest.main([*options, *files])))
     began = time.monotonic()
     while time.monotonic() - began < seconds:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -153,6 +154,7 @@ def main() -> int:
     args = parser.parse_args()
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=1"
     for name in ("flax.linen", "jax", "optax", "pytest", "skimage.exposure", "sklearn.metrics"):
         importlib.import_module(name)
@@ -168,7 +170,8 @@ def main() -> int:
     survivors = 0
     for number, i in enumerate(chosen, 1):
         mutant = everything[i]
-        if not (noticed(mutant, TESTS[mutant.file]) or noticed(mutant, (PROPERTIES,))):
+        properties = METRICS if mutant.file.startswith("metrics/") else NETWORK
+        if not (noticed(mutant, TESTS[mutant.file]) or noticed(mutant, (properties,))):
             survivors += 1
             print(f"{mutant.file}:{mutant.line}: {mutant.before}  ->  {mutant.after}", flush=True)
         if number % 5 == 0:

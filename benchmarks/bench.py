@@ -227,8 +227,9 @@ def from_files(folder: Path, images: int, batch: int, size: int, steps: int) -> 
     """A row of WSIDNet's training from `images` generated JPEGs."""
     input_pipeline.tree(folder / "source", None, 1, images)
     flags = {
-        "data.source": folder / "source", "data.dir": folder / "out", "data.image_size": size,
-        "eval.resize": max(size, 256), "train.steps": steps, "train.batch_size": batch,
+        "init.checkpoint": "", "data.source": folder / "source", "data.dir": folder / "out",
+        "data.image_size": size, "eval.resize": max(size, 256), "train.steps": steps,
+        "train.batch_size": batch,
         "train.log_every": max(steps // 10, 1), "model.dtype": "bfloat16", "optim.lr": 1e-4,
         "optim.backbone_lr": 1e-4, "eval.ten_crop": False, "eval.batch_size": batch,
     }  # fmt: skip

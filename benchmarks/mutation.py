@@ -25,7 +25,12 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 NETWORK, METRICS = (f"tests/faults/test_properties_{name}.py" for name in ("network", "metrics"))
 TESTS = {
-    "losses.py": ("tests/test_losses.py",),
+    "losses.py": (
+        "tests/test_losses.py",
+        "tests/models/test_casnet.py::test_loss_is_cross_entropy_with_the_soft_map",
+        "tests/models/test_fcnel.py::test_loss_is_half_the_mean_square",
+        "tests/models/test_regress.py::test_affect_loss_by_hand",
+    ),
     "models/pooling.py": ("tests/models/test_pooling.py",),
     "models/gcn.py": ("tests/models/test_gcn.py",),
     "emotions.py": ("tests/test_emotions.py",),

@@ -26,6 +26,8 @@ def test_a_right_class_has_the_right_polarity(pairs):
     assert two == metrics.polarity_accuracy(predictions, labels, signs)
     confusion = metrics.confusion_matrix(predictions, labels, 8)
     assert np.trace(confusion) / confusion.sum() == exact
+    recall = [np.mean(predictions[labels == k] == k) if k in labels else np.nan for k in range(8)]
+    np.testing.assert_allclose(metrics.per_class_recall(confusion), recall)
     order = np.random.default_rng(0).permutation(len(labels))
     assert (metrics.confusion_matrix(predictions[order], labels[order], 8) == confusion).all()
     low, high = metrics.wilson_interval(np.trace(confusion), confusion.sum())

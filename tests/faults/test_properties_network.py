@@ -157,3 +157,18 @@ def test_cells_of_an_area_are_means(truth):
     np.testing.assert_allclose(small, halves, atol=1e-5)
     uneven = np.asarray(losses.area_resize(jnp.asarray(truth), 5, 3))
     np.testing.assert_allclose(uneven.mean((1, 2)), truth.mean((1, 2)), atol=1e-5)
+
+
+@few
+@given(
+    arrays(np.float32, (B, H, W, C), elements=whole),
+    arrays(np.int32, (B,), elements=st.integers(0, C - 1)),
+)
+def test_the_map_of_a_class_is_one_of_its_maps(maps, classes):
+    chosen = pooling.map_of(jnp.asarray(classes), jnp.asarray(maps))
+    for b, c in enumerate(classes):
+        np.testing.assert_array_equal(chosen[b], maps[b, :, :, c])
+
+
+def test_the_papers_widths():
+    assert gcn.StackedGCN(None).widths == (512, 2048)

@@ -172,3 +172,20 @@ def test_the_map_of_a_class_is_one_of_its_maps(maps, classes):
 
 def test_the_papers_widths():
     assert gcn.StackedGCN(None).widths == (512, 2048)
+
+
+def test_a_joint_loss_is_the_sum_of_what_it_asks_for():
+    logits = jnp.asarray([[1.0, 2.0, -1.0]])
+    out = {"class_logits": logits, "detect_logits": 2 * logits, "affect": jnp.asarray([[3.0]])}
+    signs, label, ratings = jnp.asarray([0, 1, 1]), jnp.asarray([1]), jnp.asarray([[1.0]])
+    detections = {
+        "polarity": losses.polarity_loss(2 * logits, label, signs),
+        "cross_entropy": losses.cross_entropy(2 * logits, label),
+    }
+    for detect, term in detections.items():
+        total = losses.joint_loss(
+            out, label, label, signs, ratings=ratings, class_weight=0.5, detect_weight=3.0,
+            detect=detect, affect_weight=0.25, affect_scale=(0.5,),
+        )["loss"]  # fmt: skip
+        expected = 0.5 * losses.cross_entropy(logits, label) + 3 * term + 0.25 * (2 / 0.5) ** 2
+        np.testing.assert_allclose(total, expected, rtol=1e-6)

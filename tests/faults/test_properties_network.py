@@ -157,3 +157,35 @@ def test_cells_of_an_area_are_means(truth):
     np.testing.assert_allclose(small, halves, atol=1e-5)
     uneven = np.asarray(losses.area_resize(jnp.asarray(truth), 5, 3))
     np.testing.assert_allclose(uneven.mean((1, 2)), truth.mean((1, 2)), atol=1e-5)
+
+
+@few
+@given(
+    arrays(np.float32, (B, H, W, C), elements=whole),
+    arrays(np.int32, (B,), elements=st.integers(0, C - 1)),
+)
+def test_the_map_of_a_class_is_one_of_its_maps(maps, classes):
+    chosen = pooling.map_of(jnp.asarray(classes), jnp.asarray(maps))
+    for b, c in enumerate(classes):
+        np.testing.assert_array_equal(chosen[b], maps[b, :, :, c])
+
+
+def test_the_papers_widths():
+    assert gcn.StackedGCN(None).widths == (512, 2048)
+
+
+def test_a_joint_loss_is_the_sum_of_what_it_asks_for():
+    logits = jnp.asarray([[1.0, 2.0, -1.0]])
+    out = {"class_logits": logits, "detect_logits": 2 * logits, "affect": jnp.asarray([[3.0]])}
+    signs, label, ratings = jnp.asarray([0, 1, 1]), jnp.asarray([1]), jnp.asarray([[1.0]])
+    detections = {
+        "polarity": losses.polarity_loss(2 * logits, label, signs),
+        "cross_entropy": losses.cross_entropy(2 * logits, label),
+    }
+    for detect, term in detections.items():
+        total = losses.joint_loss(
+            out, label, label, signs, ratings=ratings, class_weight=0.5, detect_weight=3.0,
+            detect=detect, affect_weight=0.25, affect_scale=(0.5,),
+        )["loss"]  # fmt: skip
+        expected = 0.5 * losses.cross_entropy(logits, label) + 3 * term + 0.25 * (2 / 0.5) ** 2
+        np.testing.assert_allclose(total, expected, rtol=1e-6)

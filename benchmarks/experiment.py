@@ -203,9 +203,8 @@ def trainer(study: Study, variant: Variant, epochs: float, steps: int, maps: boo
         settings = SimpleNamespace(**config.optim)
         settings.lr, settings.backbone_lr, settings.weight_decay = lr, 0.0, weight_decay
         tx = optim.optimizer(settings, factor, frozen=False)
-        recipe = SimpleNamespace(
-            seed=seed, optim=settings, **{k: config[k] for k in ("loss", "model", "data", "train")}
-        )
+        parts = {k: config[k] for k in ("augment", "data", "loss", "model", "train")}
+        recipe = SimpleNamespace(seed=seed, optim=settings, **parts)
         step = train_step(model, tx, factor, recipe, signs, None, spread)
         first = jax.tree.map(lambda x: x[:1], tested)
         state = TrainState.create(model.init(jax.random.key(seed), first), tx, ema=False)

@@ -1,9 +1,9 @@
 """Convolution that is trained as fast on a CPU.
 
-GPUs and TPUs run XLA's own convolution and gradients. XLA's CPU backend is as slow as a tenth of
-itself in the gradient by the weights, a convolution with filters of the image's size; there it is
-written as matrix products, and so is all of a 1×1 convolution: see `benchmarks/convolution.py` for
-what that gains.
+GPUs, TPUs and several devices run XLA's own convolution and gradients. XLA's CPU backend is as slow
+as a tenth of itself in the gradient by the weights, a convolution with filters of the image's size;
+there it is written as matrix products, and so is all of a 1×1 convolution: see
+`benchmarks/convolution.py` for what that gains.
 """
 
 from collections.abc import Callable
@@ -53,12 +53,20 @@ class Conv(nn.Module):
 def convolution(x: Array, kernel: Array, stride: int = 1, padding: int = 0) -> Array:
     """(B, H, W, n), (k, k, n, m) -> (B, h, w, m), h = ⌊(H + 2·padding − k) / stride⌋ + 1.
 
-    `x` and `kernel` share a dtype, which the result has too. No second derivatives.
+    `x` and `kernel` share a dtype, which the result has too. On one device it has neither second
+    derivatives nor forward ones.
     """
+    if not _alone():
+        return _plain(x, kernel, stride, padding)
     if kernel.shape[:2] == (1, 1) and padding == 0:
         plain = partial(_plain, stride=stride, padding=0)
         return per_platform(x, kernel, partial(_pixel_products, stride=stride), plain)
     return _convolution(x, kernel, stride, padding)
+
+
+def _alone() -> bool:
+    """Whether there is one device: several would send their part of each block's gradient."""
+    return jax.device_count() == 1
 
 
 def _pixel_products(x, kernel, stride):

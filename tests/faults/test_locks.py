@@ -50,7 +50,10 @@ def test_the_second_is_refused_and_told_of_the_first(tmp_path):
 def test_a_forked_child_does_not_keep_it(tmp_path):
     """As a worker that outlives a killed training."""
     path = tmp_path / ".lock"
-    with holder(path, "if not os.fork(): time.sleep(60); os._exit(0)") as first:
+    then = """came, gone = os.pipe()
+    if not os.fork(): os.write(gone, b"."); time.sleep(60); os._exit(0)
+    os.read(came, 1)"""
+    with holder(path, then) as first:
         first.send_signal(signal.SIGKILL)
     with locks.held(path, "in use by {}"):
         pass

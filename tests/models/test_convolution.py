@@ -22,6 +22,12 @@ CASES = [
 ]  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def one_device(monkeypatch):
+    """The tests run on four, where XLA's own convolution is used."""
+    monkeypatch.setattr(module, "_alone", lambda: True)
+
+
 def plain(x, kernel, stride, padding):
     return lax.conv_general_dilated(
         x, kernel, (stride, stride), [(padding, padding)] * 2,
@@ -111,3 +117,15 @@ def test_other_platforms_get_the_plain_convolution(platform, k):
 
     x, kernel = arrays((2, 12, 12, 4), (k, k, 4, 8))
     assert operations(convolution) == operations(plain)
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_several_devices_get_the_plain_convolution(k, monkeypatch):
+    """With derivatives of every kind, and nothing that a loop would send for each of its turns."""
+    monkeypatch.undo()
+    monkeypatch.setattr(jax, "device_count", lambda: 2)
+    x, kernel = arrays((2, 12, 12, 4), (k, k, 4, 8))
+    gradient = partial(value_and_gradients, stride=1, padding=0)
+    assert str(jax.make_jaxpr(partial(gradient, convolution))(x, kernel)) == str(
+        jax.make_jaxpr(partial(gradient, plain))(x, kernel)
+    )

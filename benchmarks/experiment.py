@@ -601,7 +601,10 @@ OF_WSIDNET = (  # these take ten times as long as the others
     *maps_per_class(WSIDNET_UNCLIPPED, (1, 2, 8)), *detect_weights(WSIDNET, (1,)),
     *detect_weights(WSIDNET_UNCLIPPED, (0, 0.01, 0.1, 0.5)), *graphs(WSIDNET_UNCLIPPED),
 )  # fmt: skip
-LARGE = (*NETWORKS, RATED, WSCNET_SOFTMAX)
+LARGE = (
+    *NETWORKS[:-2], RATED, WSCNET_SOFTMAX,
+    *(dataclasses.replace(wsidnet, kind=PLAIN.name) for wsidnet in (WSIDNET, WSIDNET_UNCLIPPED)),
+)  # fmt: skip
 BY_LABEL = {"model.detect_classes": 8, "loss.detect": "cross_entropy"}
 SCENE_WSCNET = dataclasses.replace(WSCNET, values=WSCNET.values | BY_LABEL)
 SCENES = (

@@ -10,26 +10,29 @@ of OASIS (of the scenes of emoji_scenes), the same for every row, so that differ
 import argparse
 import json
 import re
+import sys
 from collections import defaultdict
-from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-RESAMPLES = 2000
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.experiment_measures import (
+    MEASURES,
+    accuracy,
+    auc,
+    cluster_weights,
+    interval,
+    scores,
+)
+from benchmarks.experiment_plots import forest
+
 PLAIN = "plain backbone"
 LOGISTIC = "logistic regression"  # whose decision value is the logit of a probability
 NO_BACKBONE = ("colours", "principles")
 LITE = {"efficientnet_lite0": "Lite0", "efficientnet_lite2": "Lite2"}
-
-
-class Scores(NamedTuple):
-    """A measure of a row: its mean over seeds, and over each resample of the clusters (R,)."""
-
-    mean: float
-    resampled: np.ndarray
-    deviation: float  # of the seeds
 
 
 class Row(NamedTuple):
@@ -44,60 +47,6 @@ class Row(NamedTuple):
     positive: dict[str, np.ndarray]
     lines: list[dict]
     decision: bool
-
-
-# Measures -------------------------------------------------------------------------------------
-
-
-def cluster_weights(clusters: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
-    """(N,) names -> (R, N) how often each photograph is drawn when its cluster is."""
-    names, place = np.unique(clusters, return_inverse=True)
-    draws = np.random.default_rng(seed).multinomial(
-        len(names), np.full(len(names), 1 / len(names)), size=resamples
-    )
-    return draws[:, place].astype(np.float64)
-
-
-def accuracy(weights, p, y) -> np.ndarray:
-    """(R, N), (N,), (N,) -> (R,) share of the weight that p > ½ puts on the right side."""
-    return weights @ ((p > 0.5) == y) / weights.sum(1)
-
-
-def balanced(weights, p, y) -> np.ndarray:
-    """Mean of both classes' recall."""
-    right = (p > 0.5) == y
-    return sum(weights @ (right & (y == k)) / (weights @ (y == k)) for k in (0, 1)) / 2
-
-
-def log_loss(weights, p, y) -> np.ndarray:
-    """Mean −log p(truth)."""
-    return weights @ -np.log(np.clip(np.where(y == 1, p, 1 - p), 1e-7, 1)) / weights.sum(1)
-
-
-def auc(weights, p, y) -> np.ndarray:
-    """Weighted area under the ROC curve: the share of pairs in order, equal ones counting half."""
-    order = np.argsort(p, kind="stable")
-    p, y, weights = p[order], y[order], weights[:, order]
-    below = np.concatenate([np.zeros((len(weights), 1)), np.cumsum(weights * (y == 0), 1)], 1)
-    wins = (below[:, np.searchsorted(p, p, "left")] + below[:, np.searchsorted(p, p, "right")]) / 2
-    pairs = (weights @ (y == 1)) * (weights @ (y == 0))
-    return (weights * (y == 1) * wins).sum(1) / pairs
-
-
-MEASURES = {"accuracy": accuracy, "AUC": auc, "balanced": balanced, "log loss": log_loss}
-
-
-def scores(measure, weights, predictions, y) -> Scores:
-    """A measure of (S, N) predictions."""
-    whole = np.ones((1, weights.shape[1]))
-    each = np.array([measure(whole, p, y)[0] for p in predictions])
-    resampled = np.mean([measure(weights, p, y) for p in predictions], 0)
-    return Scores(each.mean(), resampled, each.std(ddof=1) if len(each) > 1 else np.nan)
-
-
-def interval(values: np.ndarray) -> tuple[float, float]:
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
 
 
 # Reading --------------------------------------------------------------------------------------
@@ -293,62 +242,6 @@ def _f(p, r):
 
 
 # Plots ----------------------------------------------------------------------------------------
-
-STYLE = """<style>
-text { font: 12px system-ui, sans-serif; fill: #333 }
-.small { font-size: 11px; fill: #666 }
-.grid { stroke: #ccc; stroke-width: 1 }
-.guide { stroke: #666; stroke-dasharray: 4 3 }
-.a { stroke: #3949ab; fill: #3949ab } .b { stroke: #d9730d; fill: #d9730d }
-.bar { stroke-width: 2 }
-@media (prefers-color-scheme: dark) {
-  text { fill: #ddd } .small { fill: #aaa } .grid { stroke: #444 } .guide { stroke: #aaa }
-  .a { stroke: #9fa8da; fill: #9fa8da } .b { stroke: #ffb366; fill: #ffb366 }
-}
-</style>"""
-
-
-def forest(groups: dict[str, dict[str, tuple]], title: str, guide: float | None = None) -> str:
-    """{series: {row: (mean, low, high)}} in percent -> an <svg>: a point and an interval a row."""
-    names = list(dict.fromkeys(name for rows in groups.values() for name in rows))
-    values = [v for rows in groups.values() for triple in rows.values() for v in triple]
-    low = 5 * np.floor(min([*values, *([] if guide is None else [guide])]) / 5)
-    high = 5 * np.ceil(max(values) / 5)
-    left, width, line, top = 230, 720, 22, 46
-    height = top + line * len(names) + 30
-
-    def x(value):
-        return left + (value - low) / (high - low) * (width - left - 20)
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{escape(title)}">',
-        STYLE,
-        f'<text x="{left}" y="16">{escape(title)}</text>',
-    ]
-    for i, series in enumerate(groups if len(groups) > 1 else ()):
-        at = left + 90 * i
-        parts.append(f'<circle class="{"ab"[i]}" cx="{at + 5}" cy="31" r="4"/>')
-        parts.append(f'<text class="small" x="{at + 14}" y="35">{escape(series)}</text>')
-    step = 5 if high - low <= 40 else 10
-    for tick in np.arange(low, high + 1, step):
-        parts.append(f'<path class="grid" d="M{x(tick):.1f} {top - 6}V{height - 24}"/>')
-        parts.append(
-            f'<text class="small" text-anchor="middle" x="{x(tick):.1f}" y="{height - 8}">'
-            f"{tick:.0f}</text>"
-        )
-    if guide is not None:
-        parts.append(f'<path class="guide" d="M{x(guide):.1f} {top - 6}V{height - 24}"/>')
-    for j, name in enumerate(names):
-        y = top + line * j + 8
-        parts.append(f'<text text-anchor="end" x="{left - 12}" y="{y + 4}">{escape(name)}</text>')
-        present = [i for i, rows in enumerate(groups.values()) if name in rows]
-        for i in present:
-            mean, start, stop = list(groups.values())[i][name]
-            at = y + (0 if len(groups) == 1 else 8 * i - 4)
-            parts.append(f'<path class="bar {"ab"[i]}" d="M{x(start):.1f} {at}H{x(stop):.1f}"/>')
-            parts.append(f'<circle class="{"ab"[i]}" cx="{x(mean):.1f}" cy="{at}" r="4"/>')
-    return "\n".join([*parts, "</svg>\n"])
 
 
 def points(rows: dict[str, Row], branch: str, measure, y, weights) -> dict[str, tuple]:

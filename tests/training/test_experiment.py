@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from benchmarks import experiment, experiment_report
+from benchmarks import experiment, experiment_features, experiment_measures, experiment_report
+from benchmarks import experiment_studies as studies
+from benchmarks import experiment_training as training
 
 
 @pytest.fixture
@@ -21,15 +23,15 @@ def study(tiny_config, prepared, tmp_path):
     tiny_config.model.freeze, tiny_config.model.tap = "backbone", "conv2"
     tiny_config.data.crops = 2
     variants = (
-        experiment.SCENE_WSCNET, experiment.CAM, experiment.variant(experiment.CAM, "again")
+        studies.SCENE_WSCNET, studies.CAM, studies.variant(studies.CAM, "again")
     )  # fmt: skip
     grid = ((0.01, 0.0, 2.0), (0.1, 0.0, 3.0))
-    return experiment.Study("emoji_scenes", "tiny", tiny_config, variants, (5,), ((4, 5),), grid, 1)
+    return studies.Study("emoji_scenes", "tiny", tiny_config, variants, (5,), ((4, 5),), grid, 1)
 
 
 def test_a_second_call_trains_nothing_and_the_tables_are_of_all(study, tmp_path):
     path = tmp_path / "out" / "results.jsonl"
-    data = experiment.photographs(study, 48)
+    data = experiment_features.photographs(study, 48)
     assert {name: x.shape for name, x in data.crops.items()} == {
         "features": (48, 2, 8, 8, 16), "embedding": (48, 2, 16)
     }  # fmt: skip
@@ -63,7 +65,7 @@ def test_a_second_call_trains_nothing_and_the_tables_are_of_all(study, tmp_path)
     assert plots["maps"].count("<circle") == 3
 
 
-class Recorded(experiment.Runs):
+class Recorded(training.Runs):
     """Runs whose training only tells what it was given."""
 
     def program(self, epochs):
@@ -81,7 +83,7 @@ def test_training_sees_no_fold_that_is_left_out(study):
     columns = {"fold": fold, "label": fold, "polarity": fold}
     views = {"features": np.arange(count)}
     crops = {"features": np.zeros((count, 2))}
-    data = experiment.Photographs(crops, views, columns, None)
+    data = experiment_features.Photographs(crops, views, columns, None)
     runs = Recorded(study, study.variants[1], data, {"crops": None, "targets": None})
     runs.room = 400
     assert [runs.program(epochs)[0] for epochs in (2, 3)] == [round(2 * 80 / 16), 3 * 80 // 16]
@@ -114,17 +116,17 @@ def test_settings_are_chosen_without_the_fold_that_is_tested(study, tmp_path):
 
 
 def test_every_pair_may_choose_but_for_the_fold_that_is_only_test(study):
-    assert experiment.validated(study, (4, 5)) == (4,)
+    assert studies.validated(study, (4, 5)) == (4,)
     both = dataclasses.replace(study, folds=(4, 5))
-    assert experiment.validated(both, (4, 5)) == (4, 5)
+    assert studies.validated(both, (4, 5)) == (4, 5)
 
 
 def test_an_order_is_of_whole_epochs():
     rows = np.array([3, 5, 7, 9, 11])
-    order = experiment.order(rows, 4, 5, seed=0)
+    order = training.order(rows, 4, 5, seed=0)
     assert order.shape == (4, 5)
     assert (np.sort(order, 1) == rows).all()
-    assert (order != experiment.order(rows, 4, 5, seed=1)).any()
+    assert (order != training.order(rows, 4, 5, seed=1)).any()
 
 
 def test_measures_of_resamples_are_those_of_the_photographs_drawn():
@@ -132,7 +134,7 @@ def test_measures_of_resamples_are_those_of_the_photographs_drawn():
     y = rng.integers(0, 2, 60)
     p = np.clip(np.round(0.3 * y + rng.random(60) * 0.7, 1), 0.05, 0.95)  # ties
     themes = np.array([f"theme {i // 4}" for i in range(60)])
-    weights = experiment_report.cluster_weights(themes, resamples=5)
+    weights = experiment_measures.cluster_weights(themes, resamples=5)
     assert (weights.reshape(5, 15, 4) == weights.reshape(5, 15, 4)[..., :1]).all()
     assert (weights.sum(1) == 60).all()
     for r in range(5):
@@ -144,7 +146,7 @@ def test_measures_of_resamples_are_those_of_the_photographs_drawn():
             "AUC": metrics.roc_auc_score(truth, chance),
             "log loss": metrics.log_loss(truth, chance),
         }
-        for name, measure in experiment_report.MEASURES.items():
+        for name, measure in experiment_measures.MEASURES.items():
             np.testing.assert_allclose(measure(weights, p, y)[r], expected[name], rtol=1e-12)
 
 
@@ -154,15 +156,15 @@ def test_differences_are_paired():
     worse = np.where(np.arange(40) < 10, 1 - y, y).astype(float)
     better = worse.copy()
     better[:3] = y[:3]
-    weights = experiment_report.cluster_weights(np.arange(40))
+    weights = experiment_measures.cluster_weights(np.arange(40))
     scores = [
-        experiment_report.scores(experiment_report.accuracy, weights, p[None], y)
+        experiment_measures.scores(experiment_measures.accuracy, weights, p[None], y)
         for p in (worse, better)
     ]
     gap = scores[1].resampled - scores[0].resampled
     np.testing.assert_allclose(scores[1].mean - scores[0].mean, 3 / 40)
     assert (gap >= 0).all()
-    assert experiment_report.interval(gap)[1] < 0.2 < np.ptp(scores[0].resampled)
+    assert experiment_measures.interval(gap)[1] < 0.2 < np.ptp(scores[0].resampled)
 
 
 def test_tables_are_filled_in_between_their_marks():
@@ -182,11 +184,11 @@ def test_the_page_has_every_table_that_is_made(tmp_path):
 
 def test_a_run_that_diverged_is_no_row_and_is_not_chosen(tmp_path):
     broken = {"class": np.full((2, 2), np.nan)}
-    data = experiment.Photographs({}, {}, {"fold": np.array([1, 2, 2])}, None)
+    data = experiment_features.Photographs({}, {}, {"fold": np.array([1, 2, 2])}, None)
     key = {"kind": "test", "set": "oasis", "backbone": "b", "variant": "v", "fold": 2, "seed": 0}
     value = experiment._test(lambda *_: broken, data, key, (0.1, 0.0))
     assert value == {"diverged": True}
-    assert experiment.log_loss(broken["class"], np.array([0, 1])) == float("inf")
+    assert training.log_loss(broken["class"], np.array([0, 1])) == float("inf")
     results = experiment.Results(tmp_path / "results.jsonl")
     results.add(key, value)
     results.add(key | {"seed": 1}, {"class": [[0.5, 0.5]] * 2})

@@ -256,7 +256,7 @@ def main():
     results = Results(options.out / "results.jsonl")
     small, large = (partial(oasis, b, options.source, options.out) for b in SIZES)
     scenes = partial(emoji_scenes, options.out)
-    studies = small(SMALL), scenes(SCENES), large(LARGE), small(OF_WSIDNET)
+    studies = small(SMALL), large(LARGE), scenes(SCENES), small(OF_WSIDNET)
     held = {}
 
     def load(study):

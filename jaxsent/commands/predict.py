@@ -6,7 +6,7 @@ import csv
 import glob
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 
 from jaxsent.data.listing import shown
@@ -63,6 +63,7 @@ def add(parser) -> None:
 def run(options) -> int:
     from jaxsent.data.listing import files
     from jaxsent.prediction import answers
+    from jaxsent.prediction.prediction import doubt_of
     from jaxsent.prediction.predictor import load
 
     if options.top is not None and (options.sort is None or options.top < 1):
@@ -81,7 +82,7 @@ def run(options) -> int:
         print(f"jaxsent: {card.provenance.warning}", file=sys.stderr)
     form = _json if options.json else _csv if options.csv else _table
     printed = form(card) if options.sort or not options.out else None
-    kept, failed = [], 0
+    kept, failed, doubts = [], 0, set()
     folders = names_of(photos) if options.maps else {}  # of all: a call that goes on names alike
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(answers.Answers(options.out, columns)) if options.out else None
@@ -106,6 +107,7 @@ def run(options) -> int:
                 failed += 1
                 print(f"jaxsent: {result}", file=sys.stderr)
                 continue
+            doubts.add(result.doubt)
             answer = {"file": shown(path)} | result.to_dict()
             if out:
                 out.add(answer | {"model": card.provenance.to_dict()})
@@ -122,11 +124,12 @@ def run(options) -> int:
     if options.sort:
         rows = out.rows() if out else map(answers.flat, kept)
         for row in answers.ranked(rows, options.sort, options.top):
+            doubts.add(doubt_of(row.get("sure"), row.get("familiar")))
             printed(answers.nested(row, card))
     for place in filter(None, (options.out, options.maps, options.sheet, options.fiftyone)):
         print(f"written: {place}", file=sys.stderr)
     if not options.json:
-        for sentence in (*rules_of(card), *card.provenance.sentences()):
+        for sentence in (*rules_of(card, doubts), *card.provenance.sentences()):
             print(sentence, file=sys.stderr if options.csv or options.out else sys.stdout)
     return 1 if failed else 0
 
@@ -158,14 +161,13 @@ def _is_run(path: Path) -> bool:
     return path.is_dir() and any((path / name).exists() for name in RUN_PARTS)
 
 
-def rules_of(card) -> list[str]:
-    """What the words beside an answer mean, for a model that has rules."""
-    sentences = []
-    if card.rules.sure is not None:
-        sentences.append(f"{NOT_SURE}: its probability is below {card.rules.sure:g}.")
-    if card.rules.strangeness is not None:
-        sentences.append(f"{UNLIKE}: it looks less like a photograph than 99 % of its data.")
-    return sentences
+def rules_of(card, doubts: Container[str]) -> list[str]:
+    """What those words mean that stood beside an answer."""
+    meanings = {
+        NOT_SURE: f"its probability is below {card.rules.sure:g}." if card.rules.sure else "",
+        UNLIKE: "it looks less like a photograph than 99 % of its data.",
+    }
+    return [f"{word}: {meaning}" for word, meaning in meanings.items() if word in doubts]
 
 
 def _tracked(results: Iterator, total: int) -> Iterator:
@@ -224,7 +226,7 @@ def _table(card) -> Callable:
     doubt = max(map(len, (NOT_SURE, UNLIKE))) + 2 if answers.doubts(card) else 0
     rated = "".join(f"{name:>7}  " for name in card.ratings)
     head = f"{'label':{width}}  {'p':>5}  {'polarity':8}  {rated}"
-    print(f"{head}{'':{doubt}}{'time':>7}  photograph")
+    print(f"{head}{'':{doubt}}photograph")
 
     def write(answer):
         row = answers.flat(answer)
@@ -232,8 +234,7 @@ def _table(card) -> Callable:
         doubt_text = doubt_of(row.get("sure"), row.get("familiar"))
         print(
             f"{row['label']:{width}}  {row[row['label']]:5.3f}  "
-            f"{row['polarity'] or '':8}  {ratings}{doubt_text:{doubt}}"
-            f"{1000 * row['seconds']:4.0f} ms  {row['file']}"
+            f"{row['polarity'] or '':8}  {ratings}{doubt_text:{doubt}}{row['file']}"
         )
 
     return write

@@ -102,6 +102,7 @@ class ContactSheet:
         )
         chances = list(zip(prediction.labels, prediction.probabilities, strict=True))[:SHOWN]
         rest = ", ".join(f"{escape(name)} {percent(float(p))}" for name, p in chances[1:])
+        ratings = ", ".join(f"{escape(k)} {v:.1f}" for k, v in prediction.ratings.items())
         polarity = prediction.polarity or ""
         if polarity in ("", prediction.label):
             polarity = ""
@@ -110,6 +111,6 @@ class ContactSheet:
             f'<span class="said"><b>{escape(prediction.label)}</b> '
             f"<span>{percent(prediction.probability)}</span></span>"
             f"<span>{prediction.doubt or polarity}</span></p>"
-            f'<p class="next">{f"then {rest}" if rest else ""}</p>'
+            f'<p class="next">{"; ".join(filter(None, [rest and f"then {rest}", ratings]))}</p>'
             f'<p class="file">{escape(str(path))}</p></article>'
         )

@@ -51,6 +51,13 @@ def test_photographs_without_a_model(shipped, oasis_folder, monkeypatch, capsys,
         assert "about 100 people in the USA" in text
         assert "themes it had never seen" in text
     assert "model of photographs" in sheet.read_text()
+    for p in predictions:
+        assert (
+            "valence {valence:.1f}, arousal {arousal:.1f}".format(**p.ratings) in sheet.read_text()
+        )
+    assert predictions[0].sure
+    _, out, _ = call(monkeypatch, capsys, "predict", photos[0])
+    assert len(out.splitlines()) == 3  # head, answer, what it was trained on: no doubt to explain
     _, out, _ = call(monkeypatch, capsys, "predict", photos[0], "--json")
     line = json.loads(out)
     assert line["label"] == "positive"
@@ -72,6 +79,16 @@ def test_what_is_no_photograph_is_said_to_be_none(shipped):
     predictions = shipped(pictures)
     assert np.mean([p.familiar for p in predictions]) <= 1 / 8
     assert not any(p.sure for p in predictions if not p.familiar)
+
+
+def test_a_doubt_is_explained_where_it_stands(monkeypatch, capsys, tmp_path):
+    noise = tmp_path / "noise.png"
+    cv2.imwrite(str(noise), np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8))
+    for more in ((), ("--sort", "valence")):
+        _, out, _ = call(monkeypatch, capsys, "predict", noise, *more)
+        _, row, meaning, _ = out.splitlines()
+        assert "unlike its training" in row
+        assert meaning.startswith("unlike its training: it looks less like a photograph")
 
 
 def test_real_photographs_from_elsewhere_are_familiar(shipped):

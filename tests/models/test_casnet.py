@@ -56,6 +56,7 @@ def test_a_supervised_network_has_no_other_loss():
     np.testing.assert_allclose(terms["loss"], np.log(2), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["casnet", "fcnel"])
 def test_every_layer_gets_a_gradient(name):
     model, variables = heads.made(name)

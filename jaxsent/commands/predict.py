@@ -128,7 +128,7 @@ def run(options) -> int:
             printed(answers.nested(row, card))
     for place in filter(None, (options.out, options.maps, options.sheet, options.fiftyone)):
         print(f"written: {place}", file=sys.stderr)
-    if not options.json:
+    if not options.json and failed < max(len(photos), 1):
         for sentence in (*rules_of(card, doubts), *card.provenance.sentences()):
             print(sentence, file=sys.stderr if options.csv or options.out else sys.stdout)
     return 1 if failed else 0
@@ -226,9 +226,11 @@ def _table(card) -> Callable:
     doubt = max(map(len, (NOT_SURE, UNLIKE))) + 2 if answers.doubts(card) else 0
     rated = "".join(f"{name:>7}  " for name in card.ratings)
     head = f"{'label':{width}}  {'p':>5}  {'polarity':8}  {rated}"
-    print(f"{head}{'':{doubt}}photograph")
+    heading = iter([f"{head}{'':{doubt}}photograph"])
 
     def write(answer):
+        for line in heading:  # above the first row: where none is read there is no table
+            print(line)
         row = answers.flat(answer)
         ratings = "".join(f"{row[name]:7.1f}  " for name in card.ratings)
         doubt_text = doubt_of(row.get("sure"), row.get("familiar"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import jax
 from rich.table import Table
 
+from jaxsent import files
 from jaxsent.console import console
 from jaxsent.errors import UserError
 from jaxsent.evaluation.compare import MEASURES
@@ -64,7 +65,7 @@ def summarise(workdir: Path) -> None:
     values = {key: [results[key] for results in runs.values()] for key in shared}
     rows = {key: seeds.mean_and_deviation(numbers) for key, numbers in values.items()}
     path = workdir / SUMMARY
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with files.replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["measure", "mean", "sd", *runs])
         for key, (mean, deviation) in rows.items():

@@ -182,6 +182,9 @@ def test_the_command(run, photos, tmp_path, capsys, monkeypatch):
     assert [row["file"][-10:] for row in table] == ["000003.jpg", "000001.jpg", "000002.jpg"]
     assert "broken.jpg: expected an image, found 12 bytes" in err
     assert "nowhere.jpg: cannot be read (No such file or directory)" in err
+    status, out, err = call("nowhere.jpg")
+    assert (status, out) == (1, "")  # no table, and nothing of how good the answers are
+    assert len(err.splitlines()) == 2
     status, out, _ = call(photos / "test/000000.jpg")
     assert status == 0
     assert out.splitlines()[1].split()[0] == rows["test/000000.jpg"]["prediction"]

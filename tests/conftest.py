@@ -1,6 +1,7 @@
 """Strict settings for every test, and where the shared material lies."""
 
 import os
+import shutil
 from pathlib import Path
 
 # A third less time in the compiler, which is most of what tests take. Before JAX is imported.
@@ -71,3 +72,24 @@ def tiny_config(prepared, monkeypatch):
     c.eval.batch_size, c.eval.ten_crop = 12, False
     c.optim.lr = c.optim.backbone_lr = 1e-3
     return c
+
+
+@pytest.fixture(scope="session")
+def trained_runs(tmp_path_factory):
+    """{config as JSON: the folder of its run}, of `trained`."""
+    return {}
+
+
+@pytest.fixture
+def trained(trained_runs, tmp_path_factory):
+    """Trains a config, or copies the run of the test that asked for the same one before."""
+    from jaxsent.training import loop
+
+    def train(config, folder):
+        key = config.to_json()
+        if key not in trained_runs:
+            trained_runs[key] = tmp_path_factory.mktemp("trained") / "run"
+            loop.train(config, trained_runs[key])
+        return Path(shutil.copytree(trained_runs[key], folder, dirs_exist_ok=True))
+
+    return train

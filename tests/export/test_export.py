@@ -1,7 +1,6 @@
 """What others read of a run: names, layouts, and the way back."""
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from jaxsent.errors import UserError
 from jaxsent.export import export, weights_file
 from jaxsent.pretrained import torch_file
 from jaxsent.run import experiment, initial
-from jaxsent.training import loop
 from tests.prediction import networks
 
 TORCHVISION = json.loads((Path(__file__).parents[1] / "reference" / "torchvision.json").read_text())
@@ -34,23 +32,13 @@ def test_an_imagenet_network_is_torchvisions_name_by_name(name):
     assert state == TORCHVISION[name]
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A folder for runs, each of which is trained by the first test that asks for it."""
-    return tmp_path_factory.mktemp("trained")
-
-
 @pytest.fixture
-def run(tiny_config, tmp_path, trained):
-    """Copies of a ResNet-18's runs."""
-
+def run(trained, tiny_config, tmp_path):
     def make(name, **model):
         tiny_config.model.backbone, tiny_config.model.name = "resnet18", name
         tiny_config.model.update(model)
         tiny_config.train.steps = 1
-        if not (trained / name).is_dir():
-            loop.train(tiny_config, trained / name)
-        return Path(shutil.copytree(trained / name, tmp_path / name))
+        return trained(tiny_config, tmp_path / name)
 
     return make
 

@@ -17,7 +17,6 @@ from jaxsent.errors import UserError
 from jaxsent.export import model_card
 from jaxsent.export.hub import push
 from jaxsent.prediction.predictor import load
-from jaxsent.training import loop
 
 NAME = "mary/wsidnet-tiny"
 
@@ -111,10 +110,9 @@ def hub(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(tiny_config, tmp_path):
+def run(trained, tiny_config, tmp_path):
     tiny_config.data.dir = str(tiny_config.data.dir)
-    loop.train(tiny_config, tmp_path / "run")
-    return tmp_path / "run"
+    return trained(tiny_config, tmp_path / "run")
 
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (50, 60, 3), np.uint8)

@@ -22,11 +22,10 @@ from tfds_builders.prepare import prepare
 
 
 @pytest.fixture
-def run(tiny_config, tmp_path):
+def run(trained, tiny_config, tmp_path):
     """A finished run of four steps."""
     tiny_config.train.steps = 4
-    loop.train(tiny_config, tmp_path / "run")
-    return tmp_path / "run"
+    return trained(tiny_config, tmp_path / "run")
 
 
 def contents(folder):

@@ -14,7 +14,6 @@ from jaxsent.export import export, onnx_file, stablehlo_file, weights_file
 from jaxsent.prediction import engines
 from jaxsent.run.card import Card, card_of
 from jaxsent.run.folder import step_of
-from jaxsent.training import loop
 from tests.prediction.networks import described, random_variables
 
 SIZES = (1, 3, 32)
@@ -85,9 +84,8 @@ def test_a_program_for_every_platform(tiny_config, tmp_path):
 
 
 @pytest.fixture
-def run(tiny_config, tmp_path):
-    loop.train(tiny_config, tmp_path / "run")
-    return tmp_path / "run"
+def run(trained, tiny_config, tmp_path):
+    return trained(tiny_config, tmp_path / "run")
 
 
 def test_a_run_and_its_exports(run, tmp_path, capsys):

@@ -20,7 +20,6 @@ from jaxsent.prediction.prediction import polarity_of
 from jaxsent.prediction.predictor import Card, Predictor
 from jaxsent.run.checkpoint import read_run
 from jaxsent.run.provenance import DRAWN
-from jaxsent.training import loop
 from tfds_builders.prepare import prepare
 
 INPUT = dict(mean=(100.0, 110.0, 120.0), std=(50.0, 55.0, 60.0), interpolation="bicubic")
@@ -40,12 +39,11 @@ def photos(prepared, tmp_path_factory):
 
 
 @pytest.fixture
-def run(tiny_config, tmp_path):
+def run(trained, tiny_config, tmp_path):
     """A run whose input is not what anything expects by default."""
     tiny_config.input.update(INPUT)
     tiny_config.eval.resize = 40
-    loop.train(tiny_config, tmp_path / "run")
-    return tmp_path / "run"
+    return trained(tiny_config, tmp_path / "run")
 
 
 def evaluated(run) -> dict[str, list[str]]:

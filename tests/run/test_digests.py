@@ -13,11 +13,10 @@ from jaxsent.training import loop
 
 
 @pytest.fixture
-def run(tiny_config, tmp_path):
+def run(trained, tiny_config, tmp_path):
     """A run with checkpoints of steps 3 and 6."""
     tiny_config.train.checkpoint_every = 3
-    loop.train(tiny_config, tmp_path)
-    return tmp_path
+    return trained(tiny_config, tmp_path)
 
 
 def arrays(run) -> list[np.ndarray]:

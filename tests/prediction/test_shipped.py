@@ -140,6 +140,7 @@ def test_serving_it_without_naming_it(monkeypatch, capsys):
     assert OPENMOJI not in pages[0]  # drawings are no examples for it
 
 
+@pytest.mark.slow
 def test_made_from_a_folder_of_oasis(folder, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr(remake, "SIDE", 64)
     few = {name: kind[:4] for name, kind in strangers.strangers().items()}

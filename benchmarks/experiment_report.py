@@ -102,6 +102,12 @@ def percent(mean: float, values: np.ndarray) -> str:
     return f"{100 * mean:.1f} ({100 * low:.1f}–{100 * high:.1f})"
 
 
+def of_seeds(values: np.ndarray, resampled: np.ndarray) -> str:
+    """(S,) of the seeds, (R,) means of resamples -> mean, interval, and deviation of the seeds."""
+    deviation = f" ± {100 * values.std(ddof=1):.1f}" if len(values) > 1 else ""
+    return percent(values.mean(), resampled) + deviation
+
+
 def signed(mean: float, values: np.ndarray) -> str:
     low, high = interval(values)
     mark = "" if low <= 0 <= high else " **≠**"
@@ -215,25 +221,26 @@ def scene_table(rows: dict[str, list], columns) -> tuple[str, dict]:
             if branch not in lines[0]:
                 cells.append("–")
                 continue
-            right = np.mean([np.array(line[branch]).argmax(1) == label for line in lines], 0)
-            cells.append(percent(right.mean(), weights @ right / weights.sum(1)))
+            right = np.array([np.array(line[branch]).argmax(1) == label for line in lines])
+            cells.append(of_seeds(right.mean(1), weights @ right.mean(0) / weights.sum(1)))
         if "region" in lines[0]:
             region = np.array([line["region"] for line in lines], np.float64)
             mae, _, p, r = region.mean(0).T
-            f_mean = np.mean([_f(*line[:, 2:].mean(0)) for line in region])
+            f_seeds = np.array([_f(*line[:, 2:].mean(0)) for line in region])
             total = weights.sum(1)
             f = np.mean(
                 [_f(weights @ x[:, 2] / total, weights @ x[:, 3] / total) for x in region], 0
             )
-            hits = np.mean([line["pointing"] for line in lines], 0)
-            cells += [percent(f_mean, f), f"{100 * p.mean():.1f}", f"{100 * r.mean():.1f}"]
-            cells += [f"{mae.mean():.3f}", percent(hits.mean(), weights @ hits / total)]
-            f_scores[variant] = (f_mean, *interval(f))
+            hits = np.array([line["pointing"] for line in lines])
+            cells += [of_seeds(f_seeds, f), ", ".join(f"{100 * x:.0f}" for x in f_seeds)]
+            cells += [f"{100 * p.mean():.1f}", f"{100 * r.mean():.1f}", f"{mae.mean():.3f}"]
+            cells += [of_seeds(hits.mean(1), weights @ hits.mean(0) / total)]
+            f_scores[variant] = (f_seeds.mean(), *interval(f))
         else:
-            cells += ["–"] * 5
-        body.append([*cells, str(len(lines))])
-    head = ["", "accuracy", "detection branch", "map F", "precision", "recall", "MAE", "pointing",
-            "seeds"]  # fmt: skip
+            cells += ["–"] * 6
+        body.append(cells)
+    head = ["", "accuracy", "detection branch", "map F", "F by seed", "precision", "recall", "MAE",
+            "pointing"]  # fmt: skip
     return table(head, body), f_scores
 
 

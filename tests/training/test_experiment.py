@@ -176,7 +176,14 @@ def test_tables_are_filled_in_between_their_marks():
 
 def test_the_page_has_every_table_that_is_made(tmp_path):
     page = (Path(__file__).parents[2] / "docs" / "experiments.md").read_text(encoding="utf-8")
-    for name in ("oasis Lite0", "oasis Lite2", "detection Lite0", "backbones", "scenes"):
+    for name in (
+        "oasis Lite0",
+        "oasis Lite2",
+        "detection Lite0",
+        "detection Lite2",
+        "backbones",
+        "scenes",
+    ):
         assert f"<!-- table: {name} -->" in page
     for plot in ("accuracy", "detection", "maps"):
         assert f"experiments_{plot}.svg" in page

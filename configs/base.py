@@ -18,6 +18,8 @@ def get_config() -> ConfigDict:
     m.num_classes = config_dict.placeholder(int)  # K; unset: as many classes as the data has
     m.detect_classes = 8  # C, classes of the detection branch and nodes of the graph
     m.tap = config_dict.placeholder(str)  # the feature map F; unset: the backbone's own
+    m.zero_init_residual = False  # a ResNet's blocks start as their shortcuts: each last norm's
+    # scale from 0 (Goyal et al. 2017); for random weights, those that are loaded stay as they are
     m.freeze = "none"  # none; statistics: batch norm as loaded; backbone: all of it as loaded
     m.dtype = "float32"  # of the computation: float32 or bfloat16; parameters stay float32
     m.precision = "fast"  # of products: fast, as the device is made for them (TF32 on GPUs,

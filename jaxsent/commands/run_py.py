@@ -149,6 +149,7 @@ def parse(argv: list[str]) -> flags.FlagValues | None:
     _read(values, define, argv, lambda: config_files.load(path))
     if values.workdir is None:
         file, _, part = path.partition(":")
+        part = part.replace(":", "_")
         values.workdir = f"runs/{Path(file).stem}" + (f"_{part}" if part else "")
     return values
 
@@ -182,7 +183,15 @@ def _read(values: flags.FlagValues, define: Callable, argv: list[str], config: C
     try:
         define()
         unread = values(argv)[1:]
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+    except (
+        flags.Error,
+        AttributeError,
+        ImportError,
+        KeyError,
+        TypeError,
+        ValueError,
+        OSError,
+    ) as error:
         raise UserError(_explain(error, argv, config)) from error
     if unread:
         raise UserError(f"Unexpected argument {unread[0]!r}; flags start with --.")

@@ -35,6 +35,8 @@ NETWORKS = {
 }
 SUPERVISED = ("fcnel", "casnet")
 """Networks that learn true maps, and no classes: upper bounds of what labels can teach."""
+ZERO_INIT = "zero_init_residual"
+"""The option that is the backbone's, see resnet.py."""
 CHOICES = {
     "pooling": ("max", "avg"),
     "map_weights": ("raw", "softmax"),
@@ -56,7 +58,8 @@ def build(name: str, num_classes: int, backbone: str | None = None, **options):
       name: one of NETWORKS, or a backbone, which is then the ImageNet network.
       num_classes: K.
       backbone: name of the backbone; None for the paper's own (ResNet-101 or VGG-16).
-      **options: the module's attributes, by the names of method.md.
+      **options: the module's attributes, by the names of method.md, and `zero_init_residual` for
+        a ResNet.
 
     Raises:
       UserError: a name, an option or its value does not exist.
@@ -70,6 +73,13 @@ def build(name: str, num_classes: int, backbone: str | None = None, **options):
     if backbone not in BACKBONES:
         raise _unknown("backbone", backbone, list(BACKBONES))
     shared = {"dtype": options["dtype"]} if "dtype" in options else {}
+    if options.pop(ZERO_INIT, False):
+        if not backbone.startswith("resnet"):
+            raise UserError(
+                f"model.{ZERO_INIT}=True: expected a ResNet as model.backbone, found {backbone}; "
+                "set it to False."
+            )
+        shared[ZERO_INIT] = True
     trunk = _construct(backbone, BACKBONES[backbone], shared)
     classes = options.get("detect_classes")
     if name == "wsidnet" and classes not in (None, 6, 8):
@@ -95,12 +105,12 @@ def tabulate(model, image_size: int = 224, depth: int = 2) -> str:
 
 
 def options(name: str) -> set[str]:
-    """Names of the attributes that the network `name` takes, empty for an unknown one."""
+    """Options that `build` takes for the network `name`, empty for an unknown one."""
     if name not in NETWORKS:
         return set()
     module, _, attribute = NETWORKS[name][0].partition(":")
     factory = getattr(import_module(f"jaxsent.models.{module}"), attribute)
-    return {f.name for f in dataclasses.fields(factory)} - {"parent", "name"}
+    return {f.name for f in dataclasses.fields(factory)} - {"parent", "name"} | {ZERO_INIT}
 
 
 def _construct(name, path, options):

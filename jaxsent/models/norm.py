@@ -7,6 +7,7 @@ nn.BatchNorm keeps the biased one. At 32 images and 14×14 places they differ by
 4 images and 2×2 places by a fifteenth.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import flax.linen as nn
@@ -119,17 +120,19 @@ class BatchNorm(nn.Module):
       activation: one of LIMITS.
       momentum: share of the running statistics that stays.
       epsilon: added to the variance.
+      scale_init: of the scale, before training.
     """
 
     activation: str | None = None
     momentum: float = 0.99
     epsilon: float = 1e-3
+    scale_init: Callable = nn.initializers.ones
 
     @nn.compact
     def __call__(self, x: Array, train: bool, shortcut: Array | None = None) -> Array:
         """(B, H, W, C), perhaps the like to add before the activation -> the same."""
         shape = (x.shape[-1],)
-        scale = self.param("scale", nn.initializers.ones, shape, jnp.float32)
+        scale = self.param("scale", self.scale_init, shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros, shape, jnp.float32)
         mean = self.variable("batch_stats", "mean", jnp.zeros, shape, jnp.float32)
         var = self.variable("batch_stats", "var", jnp.ones, shape, jnp.float32)

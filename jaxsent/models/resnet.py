@@ -8,19 +8,24 @@ import jax.numpy as jnp
 
 from jaxsent.models.backbone import Array, Backbone
 from jaxsent.models.convolution import Conv
+from jaxsent.models.max_pool import max_pool
 from jaxsent.models.norm import BatchNorm
 
 HE = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 
 
 class Block(nn.Module):
-    """A residual block: two 3×3 convolutions, or 1×1, 3×3, 1×1 where `expansion` is 4."""
+    """A residual block: two 3×3 convolutions, or 1×1, 3×3, 1×1 where `expansion` is 4.
+
+    With `zero_init` the last norm's scale starts at zero, and the block as its shortcut.
+    """
 
     width: int
     stride: int
     expansion: int
     project: bool
     dtype: Any
+    zero_init: bool = False
 
     @nn.compact
     def __call__(self, x: Array, train: bool) -> Array:
@@ -40,7 +45,8 @@ class Block(nn.Module):
         for i, (width, kernel, stride) in enumerate(layers, 1):
             y = conv(width, kernel, stride, kernel // 2, name=f"conv{i}")(y)
             last = i == len(layers)
-            y = norm("relu", name=f"bn{i}")(y, train, shortcut if last else None)
+            scale = nn.initializers.zeros if last and self.zero_init else nn.initializers.ones
+            y = norm("relu", scale_init=scale, name=f"bn{i}")(y, train, shortcut if last else None)
         return y
 
 
@@ -59,10 +65,14 @@ class ResNet(Backbone):
     Attributes:
       depths: blocks of each of the four layers.
       expansion: 4 for bottleneck blocks (50, 101), 1 for basic ones (18, 34).
+      zero_init_residual: the last norm of each block starts with a scale of zero, so that blocks
+        start as their shortcuts and maps do not grow with depth (Goyal et al. 2017, section 5.1).
+        Initialisation alone: loaded weights give the same outputs with or without.
     """
 
     depths: tuple[int, ...] = (3, 4, 23, 3)
     expansion: int = 4
+    zero_init_residual: bool = False
 
     TAP = "layer4"
 
@@ -70,13 +80,17 @@ class ResNet(Backbone):
         self.conv1 = Conv(64, 7, 2, 3, use_bias=False, dtype=self.dtype, kernel_init=HE)
         self.bn1 = BatchNorm("relu", momentum=0.9, epsilon=1e-5)
         for layer, block, stride, project in blocks(self.depths, self.expansion):
-            module = Block(64 * 2 ** (layer - 1), stride, self.expansion, project, self.dtype)
-            setattr(self, f"layer{layer}_{block}", module)
+            width = 64 * 2 ** (layer - 1)
+            setattr(
+                self,
+                f"layer{layer}_{block}",
+                Block(width, stride, self.expansion, project, self.dtype, self.zero_init_residual),
+            )
         self.fc = nn.Dense(self.num_classes, dtype=jnp.float32)
 
     def features(self, images: Array, train: bool = False, last: str | None = None):
         x = self.bn1(self.conv1(images.astype(self.dtype)), train)
-        x = nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
+        x = max_pool(x, 3, 2, 1)
         x = self.perturbed("stem", x)
         taps = {"stem": x}
         for layer, depth in enumerate(self.depths, 1):

@@ -52,7 +52,8 @@ def _of_random_start(config) -> str:
         # WSCNet on ResNet-101 at its paper's rates is not finite at step 5; so clipped it trains.
         text += (
             " From random ones the papers' rates can make the loss infinite within a few steps; "
-            "--config.optim.clip=1 limits them."
+            "--config random_start:CONFIG is the same config with settings that keep it finite, of "
+            "which --config.optim.clip=1 is the first."
         )
     return text
 

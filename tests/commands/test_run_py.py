@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from jaxsent.errors import UserError
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -76,6 +78,11 @@ def test_a_config_with_a_part():
     values = run_py.parse(["run.py", "--config", "configs/wsidnet_twitter1.py:agree3_fold2"])
     assert values.config.data.name == "twitter1/agree3_fold2"
     assert values.workdir == "runs/wsidnet_twitter1_agree3_fold2"
+    values = run_py.parse(["run.py", "--config", "random_start:wscnet_twitter1:agree4_fold2"])
+    assert values.config.data.name == "twitter1/agree4_fold2"
+    assert values.workdir == "runs/random_start_wscnet_twitter1_agree4_fold2"
+    with pytest.raises(UserError, match="wscnet_fii"):
+        run_py.parse(["run.py", "--config", "random_start:wscnet_fii"])
     done = run("--config", "configs/wsidnet_twitter1.py:agree3_fold2", "--config.lr=1")
     assert "did you mean optim.lr?" in done.stderr
     done = run("--config", "configs/wsidnet_twitter1.py", "--config.init.checkpoint=nowhere")

@@ -5,9 +5,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import traverse_util
 
 from jaxsent import models
 from jaxsent.errors import UserError
+from jaxsent.models import resnet
 from jaxsent.training import optim
 
 IMAGES = np.random.default_rng(0).normal(size=(2, 64, 64, 3)).astype(np.float32)
@@ -50,6 +52,27 @@ def test_parameters_of_networks():
     assert count(models.build("wsidnet", 2)) == vgg_to_2048 + gcn + detector + classifier
     assert count(models.build("classifier", 2)) == vgg_to_2048 + 2048 * 2 + 2
     assert count(models.build("vgg16", 2048)) == vgg_to_2048
+
+
+@pytest.mark.parametrize(("expansion", "last"), [(1, "bn2"), (4, "bn3")])
+def test_zero_init_residual_is_torchvisions(expansion, last):
+    """The scale of every block's last norm starts at zero, every other at one."""
+    model = resnet.ResNet(3, depths=(2, 1, 1, 1), expansion=expansion, zero_init_residual=True)
+    variables = jax.jit(model.init)(jax.random.key(0), IMAGES[:1, :32, :32])
+    leaves = traverse_util.flatten_dict(variables["params"])
+    scales = {path[:-1]: np.unique(leaf).tolist() for path, leaf in leaves.items()
+              if path[-1] == "scale"}  # fmt: skip
+    assert len([path for path in scales if path[-1] == last]) == 5
+    assert scales == {path: [0.0] if path[-1] == last else [1.0] for path in scales}
+
+
+def test_zero_init_residual_is_the_backbones():
+    model = models.build("wscnet", 8, backbone="resnet18", zero_init_residual=True)
+    assert model.backbone.zero_init_residual
+    assert "zero_init_residual" in models.options("wscnet")
+    models.build("wsidnet", 2, zero_init_residual=False)
+    with pytest.raises(UserError, match="expected a ResNet as model.backbone, found vgg16"):
+        models.build("wsidnet", 2, zero_init_residual=True)
 
 
 BACKBONES = ["vgg16", "alexnet", "resnet18", "efficientnet_lite0"]

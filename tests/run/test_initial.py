@@ -12,4 +12,5 @@ def test_random_variables_are_told_before_training(clip, advised, tiny_config, c
     text = " ".join(capsys.readouterr().err.split())
     assert "No init.weights: starting from random ones, wsidnet on tiny." in text
     assert "--config.init.weights=hf:" in text
+    assert ("--config random_start:CONFIG" in text) == advised
     assert ("--config.optim.clip=1" in text) == advised

@@ -84,7 +84,8 @@ def sentiment_graph(
     if self_loops == "distance":
         return (1 / (1 + steps) + bonus).astype(np.float32)
     itself = steps == 0
-    return np.where(itself, 1, 1 / np.where(itself, 1, steps) + bonus).astype(np.float32)
+    apart = np.where(itself, 1, steps)  # no division by 0
+    return np.where(itself, 1, 1 / apart + bonus).astype(np.float32)
 
 
 def normalize_adjacency(a: np.ndarray) -> np.ndarray:

@@ -63,8 +63,7 @@ def test_cross_graph_is_regular_and_its_normalisation_doubly_stochastic():
 
 
 def test_normalisation_is_the_matrix_product():
-    a = np.random.default_rng(0).uniform(0.1, 2, (5, 5))
-    a = a + a.T
+    a = np.random.default_rng(0).uniform(0.1, 2, (5, 5))  # row sums, not those of columns
     d = np.linalg.inv(np.diag(np.sqrt(a.sum(1))))
     np.testing.assert_allclose(emotions.normalize_adjacency(a), d @ a @ d, rtol=1e-6)
 

@@ -64,6 +64,8 @@ def test_joint_loss_weighs_its_terms(detect):
     np.testing.assert_allclose(terms["loss"], expected, rtol=1e-6)
     alone = losses.joint_loss({"class_logits": out["class_logits"]}, y, z, SIGNS, **kw)
     assert set(alone) == {"class_loss", "loss"}
+    rated = losses.joint_loss(out | {"affect": jnp.ones((5, 2))}, y, z, SIGNS, **kw)
+    np.testing.assert_array_equal(rated["loss"], terms["loss"])
 
 
 @pytest.mark.parametrize("over", ["polarity", "wheel"])
@@ -189,7 +191,7 @@ def test_weights_multiply_both_parts_of_the_class_loss(share):
     np.testing.assert_array_equal(weighted["detect_loss"], plain["detect_loss"])
 
 
-def test_balanced_weights_are_scikit_learns():
+def test_balanced_weights_by_scikit_learn():
     from sklearn.utils.class_weight import compute_class_weight
 
     labels = np.repeat([0, 1, 2], [3, 10, 27])
@@ -197,16 +199,20 @@ def test_balanced_weights_are_scikit_learns():
     np.testing.assert_allclose(losses.balanced_weights(np.bincount(labels)), expected)
     with_none = losses.balanced_weights(np.array([3, 0, 10, 27]))
     np.testing.assert_allclose(with_none, np.insert(expected, 1, 0))
+    np.testing.assert_allclose(losses.balanced_weights(np.array([1, 3])), [2, 2 / 3])
 
 
 def test_weights_of_images_have_the_mean_1_where_they_count():
     mask = np.array([True, True, True, False, True])
     weights = losses.weights_of_images(LABELS, jnp.arange(8.0), mask)
     np.testing.assert_allclose(weights, LABELS / (12 / 4), rtol=1e-6)
+    light = losses.weights_of_images(LABELS, jnp.arange(8.0) / 100, mask)
+    np.testing.assert_allclose(light, weights, rtol=1e-6)
     assert np.all(losses.weights_of_images(LABELS, jnp.zeros(8), mask) == 0)
 
 
 def test_masked_mean():
     values, mask = jnp.asarray([1.0, 2.0, 6.0]), jnp.asarray([True, False, True])
     assert float(losses.masked_mean(values, mask)) == 3.5
+    assert float(losses.masked_mean(values, jnp.asarray([False, False, True]))) == 6.0
     assert float(losses.masked_mean(values, jnp.zeros(3, bool))) == 0.0

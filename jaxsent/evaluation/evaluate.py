@@ -3,6 +3,7 @@
 import functools
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -126,9 +127,11 @@ def _evaluate(task, variables, workdir: Path, step: int) -> dict:
     return results
 
 
-def accuracy_and_loss(task, variables, split: str) -> tuple[float, float]:
-    """Accuracy and class loss of a single view of every image of `split`."""
-    outputs = collect(task, variables, split, brief=True).outputs
+def accuracy_and_loss(
+    task, variables, split: str, after_batch: Callable[[], None] = lambda: None
+) -> tuple[float, float]:
+    """Accuracy and class loss of a single view of every image of `split`; see `collect`."""
+    outputs = collect(task, variables, split, brief=True, after_batch=after_batch).outputs
     scores = scoring.class_scores(outputs["class_probabilities"], outputs["truth"])
     return scores["accuracy"], scores["loss"]
 
@@ -149,12 +152,14 @@ class Collected(NamedTuple):
     units: list[Unit]
 
 
-def collect(task, variables, split=None, brief=False) -> Collected:
+def collect(
+    task, variables, split=None, brief=False, after_batch: Callable[[], None] = lambda: None
+) -> Collected:
     """Runs the network over a split.
 
     Probabilities are of the crops, maps of the whole image. `brief` reads single views, and neither
     whole images and regions nor examples. On several hosts each reads its share and all get the
-    whole; examples and units come from the first host's share.
+    whole; examples and units come from the first host's share. What `after_batch` raises ends it.
     """
     config = task.config
     split = split or config.data.test_split
@@ -214,6 +219,7 @@ def collect(task, variables, split=None, brief=False) -> Collected:
                 map_files.write(Path(config.eval.maps), batch, out, task.map_classes)
         images = {"class_maps", "sentiment_map", "unit_maps", *explained}
         collected.append({k: v for k, v in out.items() if k not in images})
+        after_batch()
     outputs = {k: np.concatenate([c[k] for c in collected]) for k in collected[0]}
     outputs = sharding.gather(outputs)
     real = outputs.pop("mask")

@@ -66,13 +66,16 @@ class Checkpoints:
     def save(self, state: TrainState, accuracy: float | None = None) -> None:
         """Writes `state` unless its step is there already.
 
-        `accuracy` on the validation split makes it a candidate for the best.
+        `accuracy` on the validation split makes it a candidate for the best; where its step is
+        there without one, it is written again.
 
         Raises:
           Diverged: there are numbers in it that are not finite, or soon will not be.
           UserError: the disk does not take it; the checkpoints before are untouched.
         """
         step = int(state.step)
+        if step == self.last() and accuracy is not None and not self.validated(step):
+            self._delete([step])  # a crash now costs the steps since the one before
         if step != self.last():
             check_finite(state)
             metrics = None if accuracy is None else {"accuracy": float(accuracy)}
@@ -101,6 +104,10 @@ class Checkpoints:
         if not scored:
             return self.last()
         return max(scored, key=lambda c: c.metrics["accuracy"]).step
+
+    def validated(self, step: int) -> bool:
+        """Whether the checkpoint of `step` was saved with an accuracy."""
+        return any(c.step == step and c.metrics for c in self._whole())
 
     def restore(self, state: TrainState, step: int) -> TrainState:
         """The state saved at `step`; `state` gives structure, shapes and shardings.

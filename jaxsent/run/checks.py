@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import jax
+
 from jaxsent import models
 from jaxsent.data.augment import CROPS
 from jaxsent.errors import UserError
@@ -60,7 +62,7 @@ def check_start(init) -> None:
 
 
 def _check_mixing(config) -> None:
-    """What cannot be mixed, and operations that are no whole number."""
+    """What cannot be mixed, nor had on many hosts, and operations that are no whole number."""
     operations = config.augment.randaugment
     if operations and not all(isinstance(v, int) for v in operations):
         raise UserError(f"augment.randaugment={operations}: expected whole numbers.")
@@ -68,6 +70,11 @@ def _check_mixing(config) -> None:
         raise UserError(
             "augment.mixup mixes images, and with data.crops a network sees none, but outputs of "
             "its backbone; set augment.mixup=0 or data.crops=0."
+        )
+    if config.data.crops and jax.process_count() > 1:
+        raise UserError(
+            f"data.crops={config.data.crops} is written and read by one process; here are "
+            f"{jax.process_count()}. Start one, or set data.crops=0."
         )
     for key in ("augment.mixup", "loss.class_weights"):
         section, _, name = key.rpartition(".")

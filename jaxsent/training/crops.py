@@ -15,6 +15,7 @@ import jax
 import numpy as np
 import rich.progress
 
+from jaxsent import locks
 from jaxsent.console import console
 from jaxsent.data import augment, batches
 from jaxsent.data.elements import TrainElement
@@ -45,7 +46,8 @@ def crops(task, variables: dict, split: str | None = None) -> Crops:
     """`config.data.crops` crops of each photograph of a split, computed where they are not on disk.
 
     They lie in crops/ beside the prepared sets, in a folder named by the digest of all that they
-    hang on: the set, the weights, the augmentation, the map. Runs of other seeds share them.
+    hang on: the set, the weights, the augmentation, the map. Runs of other seeds share them; of two
+    at once the second waits.
 
     Args:
       task: the experiment.
@@ -60,7 +62,10 @@ def crops(task, variables: dict, split: str | None = None) -> Crops:
     split = split or config.data.train_split
     folder = _folder(task, variables, split)
     if not folder.is_dir():
-        _write(task, variables, split, folder)
+        waiting = f"{folder}: {{}} is writing these crops; waiting for its end."
+        with locks.held(folder.with_name(f"{folder.name}.lock"), waiting, wait=True):
+            if not folder.is_dir():  # else whoever was waited for wrote it
+                _write(task, variables, split, folder)
     names = [name for name in stored.OUTPUTS if (folder / (name + SUFFIX)).is_file()]
     outputs = {name: np.load(folder / (name + SUFFIX), mmap_mode="r") for name in names}
     columns = {path.stem: np.load(path) for path in (folder / COLUMNS).iterdir()}

@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,24 +22,11 @@ from jaxsent.run.state import TrainState
 from jaxsent.startup import cores
 from jaxsent.training import crops, optim
 from jaxsent.training.step import train_step
+from jaxsent.training.stopping import Interrupted, StopSignal
 from jaxsent.training.waiting import Waiting, advice
 
 NOTICED = 0.05
 """Share of the time from which waiting for data is told of."""
-
-ASKED = 2.0
-"""Seconds between two times that many hosts ask each other whether one was told to stop."""
-
-
-class Interrupted(Exception):
-    """Training stopped on request, after its state was saved: `signal`'s number, after `step`."""
-
-    def __init__(self, number: int, step: int):
-        super().__init__(
-            f"Stopped by {signal.Signals(number).name} at step {step}; all is saved, "
-            "the same command goes on from there."
-        )
-        self.signal, self.step = number, step
 
 
 def train(config, workdir: Path, accept_changes: bool = False) -> dict:
@@ -97,15 +83,21 @@ def _trained(config, workdir: Path, accept_changes: bool):
             )  # fmt: skip
             state = checkpoints.restore(create(initial.random_variables(task)), last)
         start = int(state.step)
+        # A run that was stopped in a validation, or before it, has a checkpoint without accuracy.
+        owed = _validation_due(start, config, steps_per_epoch, total) and not (
+            start == 0 or checkpoints.validated(start)
+        )
         console.print(_summary(task, images, total, start, state))
         if jax.process_index() == 0:
             folder.write_config(workdir, settings)
-        if start < total:
+        if start < total or owed:
             history.record(workdir, "train", from_step=start, to_step=total, changes=changed)
             began = time.perf_counter()
             ended, step = "stopped", None  # of a run that diverged
             try:
-                state = _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir)
+                state = _run(
+                    task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir, owed
+                )
                 ended, step = "trained", int(state.step)
             except Interrupted as stop:
                 step = stop.step
@@ -115,10 +107,10 @@ def _trained(config, workdir: Path, accept_changes: bool):
                 history.record(workdir, ended, step=step, seconds=seconds)
         step = checkpoints.best() if config.data.validation_split else checkpoints.last()
         variables = checkpoints.variables(step, state.variables())
-        return task, variables, step, total if start < total else None
+        return task, variables, step, total if start < total or owed else None
 
 
-def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) -> TrainState:
+def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir, owed) -> TrainState:
     config, mesh = task.config, task.mesh
     start = int(state.step)
     model, batches = _source(task, state, start)
@@ -128,7 +120,6 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
         donate_argnums=0,
         out_shardings=sharding.replicated(mesh),
     )  # fmt: skip
-    validate_every = max(round(config.train.validate_every * steps_per_epoch), 1)
     log = Logbook(
         workdir, start, total, config.train.batch_size, jax.process_index() > 0, config.log.to
     )
@@ -136,36 +127,59 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir) 
     watch = Watch(log, config, steps_per_epoch, checkpoints.discard, waiting)
     try:
         with StopSignal() as stop, contextlib.closing(batches):
+
+            def validated(step: int, state: TrainState) -> float:
+                """The accuracy. Raises Interrupted between two batches, and nothing is logged."""
+
+                def unless_stopped() -> None:
+                    if stop.agreed():
+                        raise Interrupted(stop.number, step)
+
+                accuracy, loss = evaluate.accuracy_and_loss(
+                    task, state.variables(), config.data.validation_split, unless_stopped
+                )
+                log.write(step, "validation", accuracy=accuracy, loss=loss,
+                          epoch=step / steps_per_epoch)  # fmt: skip
+                watch.restart_clock()
+                return accuracy
+
+            if owed:
+                checkpoints.save(state, validated(start, state))
             # A batch is read and on its way to the devices while the step before runs; `saw` waits
             # for that one only.
             for step, batch in zip(range(start + 1, total + 1), waiting.over(batches)):
                 _check_labels(batch, task)
                 state, metrics = step_fn(state, sharding.put(batch, mesh))
+                stop.listen()  # now: there is something to save, and the step is compiled
                 waiting.stepped(metrics)
                 watch.saw(step, metrics, batch["file"])
                 accuracy = None
-                validated = config.data.validation_split and (
-                    step % validate_every == 0 or step == total
-                )
-                save = validated or step % config.train.checkpoint_every == 0 or step == total
+                due = _validation_due(step, config, steps_per_epoch, total)
+                save = due or step % config.train.checkpoint_every == 0 or step == total
                 stopping = stop.requested(step, config.train.log_every)
                 if not (save or stopping):
                     continue
                 watch.settle()
-                if validated:
-                    accuracy, loss = evaluate.accuracy_and_loss(
-                        task, state.variables(), config.data.validation_split
-                    )
-                    log.write(step, "validation", accuracy=accuracy, loss=loss,
-                              epoch=step / steps_per_epoch)  # fmt: skip
-                    watch.restart_clock()
+                if due and not stopping:
+                    try:
+                        accuracy = validated(step, state)
+                    except Interrupted:
+                        stopping = True
                 checkpoints.save(state, accuracy)
-                if stopping and step < total:
+                if stopping:
                     raise Interrupted(stop.number, step)
+            if stop.agreed():  # told while the last step was saved
+                raise Interrupted(stop.number, total)
     finally:
         waiting.close()
         log.close()
     return state
+
+
+def _validation_due(step: int, config, steps_per_epoch: float, total: int) -> bool:
+    """Whether a validation follows a step."""
+    every = max(round(config.train.validate_every * steps_per_epoch), 1)
+    return bool(config.data.validation_split) and (step % every == 0 or step == total)
 
 
 def _source(task, state, start: int):
@@ -278,52 +292,6 @@ class Watch:
         workers = sharding.workers(self.config.data, self.config.train.batch_size)
         remedy = advice(workers, cores(), jax.default_backend() != "cpu")
         return f"waited for data {waited:.0%} of the time: {remedy}"
-
-
-class StopSignal:
-    """Turns SIGINT and SIGTERM into a question that the loop asks between two steps.
-
-    A second signal ends the program as usual.
-    """
-
-    def __init__(self):
-        self.number = 0
-        self.next, self.asked = 0, (0, 0.0)  # on many hosts: when to ask, and when they were asked
-
-    def __enter__(self):
-        self.before = {}
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self.before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *_):
-        self._restore()
-
-    def _note(self, number, frame):
-        self.number = number
-        console.print(f"{signal.Signals(number).name}: saving after this step.")
-        self._restore()
-
-    def _restore(self):
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-    def requested(self, step: int, every: int) -> bool:
-        """Whether to stop after `step`.
-
-        Hosts agree: they ask each other about every ASKED seconds, by the slowest one's clock, and
-        after `every` steps at the latest.
-        """
-        if jax.process_count() == 1:
-            return self.number != 0
-        if step < self.next:
-            return False
-        (before, then), now = self.asked, time.monotonic()
-        pace = (now - then) / (step - before)  # seconds a step
-        numbers, paces = sharding.gather(np.float32([[self.number, pace]])).T
-        self.number, self.asked = int(numbers.max()), (step, now)
-        self.next = step + int(np.clip(ASKED / max(paces.max(), 1e-6), 1, every))
-        return self.number != 0
 
 
 def _summary(task, images, total, start, state) -> str:

@@ -4,12 +4,14 @@ A process that prepares a set, trains a network of two convolutions on it and te
 checkpoint after every step, is killed (SIGKILL) at random moments and started again, until one gets
 to its end; then the next begins anew. Each call ends with the same parameters as one that nobody
 killed. The process is forked where everything is imported, so that half of its moments are not
-those of imports.
+those of imports, and says which part it is in, so that it is known where each kill fell.
 """
 
 import argparse
 import contextlib
+import functools
 import json
+import mmap
 import os
 import shutil
 import signal
@@ -22,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 STEPS = 12
-PARTS = ("preparing", "starting", "training and saving", "evaluating", "done")
+PARTS = ("starting", "preparing", "training", "saving", "validating", "evaluating", "ending")
 
 
 def config(folder: Path):
@@ -54,8 +56,35 @@ def run(folder: Path) -> None:
     loop.train(config(folder), folder / "run")
 
 
-def forked(folder: Path) -> int:
-    """The process id of a child that runs; its output is in `folder`/log."""
+def say_parts(shared: mmap.mmap) -> None:
+    """Lets this process write into `shared` which of PARTS it is in."""
+    from jaxsent.evaluation import evaluate
+    from jaxsent.run import experiment
+    from jaxsent.run.checkpoint import Checkpoints
+    from jaxsent.training import loop
+
+    def saying(call, part, afterwards=None):
+        @functools.wraps(call)
+        def said(*arguments, **options):
+            before, shared[0] = shared[0], PARTS.index(part)
+            try:
+                return call(*arguments, **options)
+            finally:
+                shared[0] = before if afterwards is None else PARTS.index(afterwards)
+
+        return said
+
+    shared[0] = PARTS.index("starting")
+    experiment.prepare = saying(experiment.prepare, "preparing")
+    loop._run = saying(loop._run, "training")
+    Checkpoints.save = saying(Checkpoints.save, "saving")
+    evaluate.accuracy_and_loss = saying(evaluate.accuracy_and_loss, "validating")
+    evaluate.evaluate = saying(evaluate.evaluate, "evaluating", "ending")
+
+
+def forked(folder: Path, shared: mmap.mmap) -> int:
+    """The process id of a child that runs, and says in `shared` where it is; its output is in
+    `folder`/log."""
     child = os.fork()
     if child:
         return child
@@ -66,24 +95,13 @@ def forked(folder: Path) -> int:
         import traceback
 
         try:
+            say_parts(shared)
             run(folder)
             status = 0
         except BaseException:
             traceback.print_exc()
             sys.stderr.flush()
     os._exit(status)
-
-
-def part(folder: Path) -> str:
-    """Where a call is, by what is there."""
-    run = folder / "run"
-    if (run / "report" / "results.json").is_file():
-        return PARTS[4]
-    if (run / "checkpoints" / str(STEPS)).is_dir():
-        return PARTS[3]
-    if (run / "metrics.jsonl").is_file():
-        return PARTS[2]
-    return PARTS[1] if list((folder / "sets").glob("*/*/*/dataset_info.json")) else PARTS[0]
 
 
 def check(folder: Path) -> list[str]:
@@ -173,6 +191,7 @@ def campaign(times: int, seed: int, place: Path) -> tuple[Counter, list[str], in
     """
     rng = np.random.default_rng(seed)
     wrong, kills, ended = [], Counter(), 0
+    shared = mmap.mmap(-1, 1)
 
     def fresh(name) -> Path:
         folder = place / name
@@ -182,7 +201,7 @@ def campaign(times: int, seed: int, place: Path) -> tuple[Counter, list[str], in
 
     def whole(folder) -> float:
         began = time.monotonic()
-        status = os.waitpid(forked(folder), 0)[1]
+        status = os.waitpid(forked(folder, shared), 0)[1]
         if status:
             raise RuntimeError((folder / "log").read_text())
         return time.monotonic() - began
@@ -195,13 +214,12 @@ def campaign(times: int, seed: int, place: Path) -> tuple[Counter, list[str], in
     folder = fresh("broken")
     left = []  # finished folders, read at the end: JAX must not start before the last fork
     while sum(kills.values()) < times:
-        child = forked(folder)
+        child = forked(folder, shared)
         time.sleep(rng.uniform(0, duration))
-        where = part(folder)
         os.kill(child, signal.SIGKILL)
         status = os.waitpid(child, 0)[1]
         if os.WIFSIGNALED(status):
-            kills[where] += 1
+            kills[PARTS[shared[0]]] += 1
             wrong += check(folder)
         elif os.WEXITSTATUS(status):
             wrong.append((folder / "log").read_text()[-2000:])

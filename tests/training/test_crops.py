@@ -12,11 +12,12 @@ from jaxsent.data.elements import TrainElement
 from jaxsent.errors import UserError
 from jaxsent.models import stored
 from jaxsent.models.inference import normalise
-from jaxsent.run import experiment, initial
+from jaxsent.run import checks, experiment, initial
 from jaxsent.run.checkpoint import read_run
 from jaxsent.run.state import TrainState
 from jaxsent.training import crops, loop, optim
 from jaxsent.training.step import train_step
+from tests.faults.test_locks import holder
 
 
 @pytest.fixture
@@ -147,3 +148,30 @@ def test_a_trained_backbone_is_refused(config, tmp_path):
     config.model.freeze = "none"
     with pytest.raises(UserError, match="model.freeze=none"):
         loop.train(config, tmp_path / "run")
+
+
+def test_a_second_process_waits_for_the_first_ones_crops(config, monkeypatch, capfd):
+    task, variables = made(config)
+    folder = crops._folder(task, variables, "train")
+    written, write = [], crops._write
+    monkeypatch.setattr(crops, "_write", lambda *a: (written.append(a[-1]), write(*a)))
+    with holder(folder.with_name(f"{folder.name}.lock")) as first:
+
+        def made_meanwhile(_):
+            write(task, variables, "train", folder)
+            first.kill()
+            first.wait()
+
+        monkeypatch.setattr("time.sleep", made_meanwhile)
+        kept = crops.crops(task, variables)
+    assert not written
+    assert kept.outputs["embedding"].shape == (64, 3, 16)
+    assert f"process {first.pid} on" in capfd.readouterr().err
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_many_processes_are_refused(config, monkeypatch):
+    """Each would read the whole batch, and wait for the other's lock."""
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    with pytest.raises(UserError, match=r"data\.crops=3 is written and read by one process"):
+        checks.check(config)

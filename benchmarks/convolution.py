@@ -1,30 +1,50 @@
-"""VGG-16's layers and whole training steps on a CPU: ours, plain XLA and PyTorch.
+"""Layers of VGG-16 and ResNets, and whole training steps on a CPU: ours, plain XLA and PyTorch.
 
     python benchmarks/convolution.py [--torch-python PATH] [--tasks conv3_2 vgg16] [--batch 4]
 
 Every variant runs in a process of its own, and they take turns within each round. Given are CPU
-seconds (the least of the rounds), which other programs of a busy machine hardly change; as the
-threads of PyTorch wait for each other in a busy loop, trust them on one core (`taskset -c 0`).
+seconds (the least of the rounds), which other programs of a busy machine hardly change, and the
+median of the ratios within a round. As the threads of PyTorch wait for each other in a busy loop,
+trust CPU seconds on one core (`taskset -c 0`); `--wall` is for a machine that does nothing else.
 
-A task is a layer, conv1_1 … conv5_1, whose output and two gradients are timed apart, or a network:
-its training step, forward, backward with batch statistics, and an SGD update, in float32 at 224.
+A task is a layer, VGG's conv1_1 … or ResNet's stem …, whose output and two gradients are timed
+apart, or a network: its training step, forward, backward with batch statistics, and an SGD update,
+in float32 at 224.
 PyTorch runs in both its layouts, contiguous (NCHW) and channels last.
 """
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-LAYERS = {  # side of the map, channels of the input and of the output
-    "conv1_1": (224, 3, 64), "conv1_2": (224, 64, 64), "conv2_1": (112, 64, 128),
-    "conv2_2": (112, 128, 128), "conv3_1": (56, 128, 256), "conv3_2": (56, 256, 256),
-    "conv4_1": (28, 256, 512), "conv4_2": (28, 512, 512), "conv5_1": (14, 512, 512),
+LAYERS = {  # side of the map, channels of the input and of the output, side of the filters, stride
+    "conv1_1": (224, 3, 64, 3, 1), "conv1_2": (224, 64, 64, 3, 1),
+    "conv2_1": (112, 64, 128, 3, 1), "conv2_2": (112, 128, 128, 3, 1),
+    "conv3_1": (56, 128, 256, 3, 1), "conv3_2": (56, 256, 256, 3, 1),
+    "conv4_1": (28, 256, 512, 3, 1), "conv4_2": (28, 512, 512, 3, 1),
+    "conv5_1": (14, 512, 512, 3, 1),
+    "stem": (224, 3, 64, 7, 2),
+    "layer1_reduce": (56, 256, 64, 1, 1), "layer1_3x3": (56, 64, 64, 3, 1),
+    "layer1_expand": (56, 64, 256, 1, 1),
+    "layer2_stride": (56, 128, 128, 3, 2), "layer2_shortcut": (56, 256, 512, 1, 2),
+    "layer2_reduce": (28, 512, 128, 1, 1), "layer2_3x3": (28, 128, 128, 3, 1),
+    "layer2_expand": (28, 128, 512, 1, 1),
+    "layer3_stride": (28, 256, 256, 3, 2), "layer3_shortcut": (28, 512, 1024, 1, 2),
+    "layer3_reduce": (14, 1024, 256, 1, 1), "layer3_3x3": (14, 256, 256, 3, 1),
+    "layer3_expand": (14, 256, 1024, 1, 1),
+    "layer4_stride": (14, 512, 512, 3, 2), "layer4_shortcut": (14, 1024, 2048, 1, 2),
+    "layer4_reduce": (7, 2048, 512, 1, 1), "layer4_3x3": (7, 512, 512, 3, 1),
+    "layer4_expand": (7, 512, 2048, 1, 1),
 }  # fmt: skip
 NETWORKS = ("vgg16", "resnet50", "resnet101")
+LEAST = 0.1
+"""Seconds in which a short task is repeated."""
 PARTS = ("output", "by input", "by weights")
 
 
@@ -35,47 +55,56 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tasks", nargs="+", default=[*LAYERS, *NETWORKS])
     parser.add_argument("--no-plain", action="store_true", help="without plain XLA, which is slow")
+    parser.add_argument("--wall", action="store_true", help="seconds by the clock, not of the CPU")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
-        serve(args.worker, args.batch)
+        serve(args.worker, args.batch, time.perf_counter if args.wall else time.process_time)
         return
     pythons = {"ours": sys.executable}
     if not args.no_plain:
         pythons["plain XLA"] = sys.executable
     if args.torch_python:
         pythons |= dict.fromkeys(("PyTorch", "PyTorch, channels last"), args.torch_python)
-    workers = {name: start(python, name, args.batch) for name, python in pythons.items()}
+    workers = {name: start(python, name, args.batch, args.wall) for name, python in pythons.items()}
     for task in args.tasks:
         parts = PARTS if task in LAYERS else ("training step",)
-        print(f"\n{task}, batch {args.batch}, CPU seconds: {', '.join(parts)}")
-        best = dict.fromkeys(workers, [float("inf")] * len(parts))
+        seconds = "seconds" if args.wall else "CPU seconds"
+        print(f"\n{task}, batch {args.batch}, {seconds}: {', '.join(parts)}")
+        rounds = {name: [] for name in workers}
         for round_ in range(-1, args.rounds):  # round -1 compiles and warms up
             for name, worker in workers.items():
                 times = ask(worker, task)
                 if round_ >= 0:
-                    best[name] = [min(pair) for pair in zip(best[name], times, strict=True)]
-        for name, times in best.items():
-            ratios = " ".join(f"{t / o:6.2f}" for t, o in zip(times, best["ours"], strict=True))
-            print(f"{name:24} {' '.join(f'{t:8.3f}' for t in times)}   of ours: {ratios}")
+                    rounds[name].append(times)
+        for name, turns in rounds.items():
+            best = [min(times) for times in zip(*turns, strict=True)]
+            ratios = [
+                statistics.median(t[i] / o[i] for t, o in zip(turns, rounds["ours"], strict=True))
+                for i in range(len(parts))
+            ]
+            ratios = " ".join(f"{ratio:6.2f}" for ratio in ratios)
+            print(
+                f"{name:24} {' '.join(f'{t:8.4f}' for t in best)}   of ours: {ratios}", flush=True
+            )
     for worker in workers.values():
         worker.stdin.close()
         worker.wait()
 
 
-def start(python: str, name: str, batch: int) -> subprocess.Popen:
-    command = [python, __file__, "--worker", name, "--batch", str(batch)]
+def start(python: str, name: str, batch: int, wall: bool) -> subprocess.Popen:
+    command = [python, __file__, "--worker", name, "--batch", str(batch), *["--wall"] * wall]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def ask(worker: subprocess.Popen, task: str) -> list[float]:
-    """Runs `task` once: CPU seconds of its parts."""
+    """Runs `task` once: seconds of its parts."""
     print(task, file=worker.stdin, flush=True)
     return [float(seconds) for seconds in worker.stdout.readline().split()]
 
 
-def serve(name: str, batch: int) -> None:
-    """Answers each task on stdin with the CPU seconds of its parts."""
+def serve(name: str, batch: int, clock) -> None:
+    """Answers each task on stdin with the seconds of its parts by `clock`."""
     if name.startswith("PyTorch"):
         layer, network = torch_tasks(batch, name.endswith("channels last"))
     else:
@@ -88,9 +117,12 @@ def serve(name: str, batch: int) -> None:
             made[task] = layer(*LAYERS[task]) if task in LAYERS else [network(task)]
         times = []
         for part in made[task]:
-            start = time.process_time()
-            part()
-            times.append(time.process_time() - start)
+            part()  # memory that lay idle during the others' turns is slow the first time
+            began, count = clock(), 0
+            while count == 0 or clock() - began < LEAST:
+                part()
+                count += 1
+            times.append((clock() - began) / count)
         print(*times, flush=True)
 
 
@@ -107,14 +139,15 @@ def jax_tasks(batch: int, plain: bool) -> tuple:
         convolution.convolution = convolution._plain
     conv = convolution.convolution
 
-    def layer(side, n, m):
+    def layer(side, n, m, k, stride):
         x = jax.random.normal(jax.random.key(0), (batch, side, side, n))
-        dy = jax.random.normal(jax.random.key(1), (batch, side, side, m))
-        kernel = jax.random.normal(jax.random.key(2), (3, 3, n, m))
+        dy = jax.random.normal(jax.random.key(1), (batch, side // stride, side // stride, m))
+        kernel = jax.random.normal(jax.random.key(2), (k, k, n, m))
+        of = partial(conv, stride=stride, padding=k // 2)
         parts = (
-            lambda x, kernel, dy: conv(x, kernel, 1, 1),
-            lambda x, kernel, dy: jax.vjp(lambda x: conv(x, kernel, 1, 1), x)[1](dy),
-            lambda x, kernel, dy: jax.vjp(lambda kernel: conv(x, kernel, 1, 1), kernel)[1](dy),
+            lambda x, kernel, dy: of(x, kernel),
+            lambda x, kernel, dy: jax.vjp(lambda x: of(x, kernel), x)[1](dy),
+            lambda x, kernel, dy: jax.vjp(lambda kernel: of(x, kernel), kernel)[1](dy),
         )
         compiled = [jax.jit(part) for part in parts]
         return [lambda f=f: jax.block_until_ready(f(x, kernel, dy)) for f in compiled]
@@ -157,14 +190,15 @@ def torch_tasks(batch: int, channels_last: bool) -> tuple:
     layout = torch.channels_last if channels_last else torch.contiguous_format
     backward = torch.ops.aten.convolution_backward
 
-    def layer(side, n, m):
+    def layer(side, n, m, k, stride):
+        out = side // stride
         x, dy, kernel = (
             torch.randn(*shape).contiguous(memory_format=layout)
-            for shape in ((batch, n, side, side), (batch, m, side, side), (m, n, 3, 3))
+            for shape in ((batch, n, side, side), (batch, m, out, out), (m, n, k, k))
         )
-        rest = ([0], [1, 1], [1, 1], [1, 1], False, [0, 0], 1)
+        rest = ([0], [stride] * 2, [k // 2] * 2, [1, 1], False, [0, 0], 1)
         return [
-            lambda: functional.conv2d(x, kernel, padding=1),
+            lambda: functional.conv2d(x, kernel, stride=stride, padding=k // 2),
             lambda: backward(dy, x, kernel, *rest, [True, False, False]),
             lambda: backward(dy, x, kernel, *rest, [False, True, False]),
         ]

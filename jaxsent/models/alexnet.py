@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from jaxsent.models.backbone import Array, Backbone, adaptive_average
 from jaxsent.models.convolution import Conv
+from jaxsent.models.max_pool import max_pool
 
 # name, width, kernel, stride, padding, pooled before, index in torchvision's `features`
 LAYERS = (
@@ -35,7 +36,7 @@ class AlexNet(Backbone):
     def features(self, images: Array, train: bool = False, last: str | None = None):
         x, taps = images.astype(self.dtype), {}
         for name, *_, pooled, _ in LAYERS:
-            x = nn.max_pool(x, (3, 3), (2, 2)) if pooled else x
+            x = max_pool(x, 3, 2, 0) if pooled else x
             x = taps[name] = self.perturbed(name, nn.relu(getattr(self, name)(x)))
             if name == last:
                 break
@@ -43,7 +44,7 @@ class AlexNet(Backbone):
 
     def embed(self, features: dict[str, Array], train: bool = False) -> Array:
         """conv5 -> (B, 4096), fc7 after ReLU; torchvision's dropout stands before each layer."""
-        x = adaptive_average(nn.max_pool(features["conv5"], (3, 3), (2, 2)), 6)
+        x = adaptive_average(max_pool(features["conv5"], 3, 2, 0), 6)
         x = x.reshape(x.shape[0], -1)
         for layer in (self.fc6, self.fc7):
             x = nn.relu(layer(self.dropout(x, deterministic=not train)))

@@ -7,7 +7,8 @@ there it is written as matrix products, and so is all of a 1×1 convolution: see
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import Any
 
 import flax.linen as nn
@@ -70,7 +71,38 @@ def _alone() -> bool:
 
 
 def _pixel_products(x, kernel, stride):
-    return matrix_product(x[:, ::stride, ::stride], kernel)
+    if stride > 1:
+        return matrix_product(x[:, ::stride, ::stride], kernel)
+    return _product(x.reshape(-1, x.shape[-1]), kernel[0, 0]).reshape(*x.shape[:-1], -1)
+
+
+@jax.custom_vjp
+def _product(pixels, weights):
+    return pixels @ weights
+
+
+def _product_forward(pixels, weights):
+    return pixels @ weights, (pixels, weights)
+
+
+def _product_backward(residuals, dy):
+    pixels, weights = residuals
+    return dy @ weights.T, weights_gradient(pixels, dy)
+
+
+_product.defvjp(_product_forward, _product_backward)
+
+
+def weights_gradient(pixels: Array, dy: Array) -> Array:
+    """(p, n), (p, m) -> pixelsᵀ · dy (n, m).
+
+    XLA's CPU backend multiplies a transposed array half as fast as one that it is made to write
+    down first, of which the narrower takes less time. That does not hold for every other pixel.
+    """
+    if pixels.shape[1] <= dy.shape[1]:
+        return lax.optimization_barrier(pixels.T) @ dy
+    transposed = lax.optimization_barrier(dy.T) @ pixels
+    return lax.optimization_barrier(transposed).T  # else the product is turned around again
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -103,11 +135,46 @@ def _backward(stride, padding, residuals, dy):
         gradient = kernel_gradient(x, dy, kernel.shape, stride, padding)
         return gradient.astype(kernel.dtype)
 
-    dx = jax.linear_transpose(lambda x: _plain(x, kernel, stride, padding), x)(dy)[0]
+    def input_by_xla(dy, kernel):
+        return jax.linear_transpose(lambda x: _plain(x, kernel, stride, padding), x)(dy)[0]
+
+    def input_by_products(dy, kernel):
+        return input_gradient(dy, kernel, x.shape, stride, padding).astype(x.dtype)
+
+    if dy.size // dy.shape[3] < 2 * x.shape[3]:
+        dx = lax.platform_dependent(dy, kernel, cpu=input_by_products, default=input_by_xla)
+    else:
+        dx = input_by_xla(dy, kernel)
     return dx, lax.platform_dependent(x, dy, cpu=by_products, default=by_xla)
 
 
 _convolution.defvjp(_forward, _backward)
+
+
+def input_gradient(
+    dy: Array, kernel: Array, shape: tuple[int, ...], stride: int, padding: int
+) -> Array:
+    """(B, h, w, m), (k, k, n, m) -> the gradient by the input (B, H, W, n) = `shape`.
+
+    One product with all weights, then a sum over the k² places that they go to: for few pixels and
+    many channels, where XLA's CPU backend takes longer to write the weights down again, turned
+    around, than to multiply. Sums are float32, or wider where `dy` is.
+    """
+    (batch, h, w, m), (k, _, n, _) = dy.shape, kernel.shape
+    wide = sum_dtype(dy.dtype)
+    pixels, weights = dy.reshape(-1, m), kernel.reshape(-1, m)
+    products = lax.dot_general(pixels, weights, (((1,), (1,)), ((), ())), None, wide)
+    products = products.reshape(batch, h, w, k, k, n)
+
+    def placed(i, j):
+        around = [
+            (at - padding, side - (count - 1) * stride - 1 - at + padding, stride - 1)
+            for at, side, count in ((i, shape[1], h), (j, shape[2], w))
+        ]
+        edges = ((0, 0, 0), *around, (0, 0, 0))
+        return lax.pad(products[:, :, :, i, j], jnp.zeros((), wide), edges)
+
+    return reduce(add, (placed(i, j) for i in range(k) for j in range(k)))
 
 
 def kernel_gradient(

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxsent.models.backbone import Array, Backbone
 from jaxsent.models.convolution import Conv
+from jaxsent.models.max_pool import max_pool
 from jaxsent.models.norm import BatchNorm
 
 HE = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -89,7 +90,7 @@ class ResNet(Backbone):
 
     def features(self, images: Array, train: bool = False, last: str | None = None):
         x = self.bn1(self.conv1(images.astype(self.dtype)), train)
-        x = nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
+        x = max_pool(x, 3, 2, 1)
         x = self.perturbed("stem", x)
         taps = {"stem": x}
         for layer, depth in enumerate(self.depths, 1):

@@ -59,6 +59,33 @@ def test_values_and_gradients_are_xlas(k, stride, padding, size, monkeypatch):
     chex.assert_trees_all_close(made(convolution), made(plain), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(("k", "stride", "padding", "size"), CASES)
+def test_the_gradient_by_the_input_of_few_pixels_is_xlas(k, stride, padding, size):
+    x, kernel = arrays((2, *size, 4), (k, k, 4, 5))
+    y, pullback = jax.vjp(partial(plain, stride=stride, padding=padding), x, kernel)
+    (dy,) = arrays(y.shape)
+    gradient = module.input_gradient(dy, kernel, x.shape, stride, padding)
+    chex.assert_trees_all_close(gradient, pullback(dy)[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("side", "convolutions"), [(3, 1), (4, 2)])
+def test_few_pixels_and_many_channels_need_no_second_convolution(side, convolutions):
+    """9 pixels and 8 channels, and 16; the gradient by the kernel needs none in either case."""
+    x, kernel = arrays((1, side, side, 8), (3, 3, 8, 2))
+    step = jax.jit(partial(value_and_gradients, convolution, stride=1, padding=1))
+    text = jax.export.export(step, platforms=["cpu"])(x, kernel).mlir_module()
+    assert text.count("stablehlo.convolution") == convolutions
+    expected = value_and_gradients(plain, x, kernel, stride=1, padding=1)
+    chex.assert_trees_all_close(step(x, kernel), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("shapes", [((30, 4), (30, 7)), ((30, 7), (30, 4))])
+def test_the_gradient_by_the_weights_of_pixels(shapes):
+    pixels, dy = arrays(*shapes)
+    expected = np.asarray(pixels, np.float64).T @ np.asarray(dy, np.float64)
+    np.testing.assert_allclose(module.weights_gradient(pixels, dy), expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("rows", [1, 2, 100])
 def test_any_number_of_rows_at_a_time(rows, monkeypatch):
     x, dy = arrays((2, 7, 5, 3), (2, 7, 5, 4))

@@ -1,4 +1,4 @@
-"""2×2 max pooling: values and gradients, ties included, are those of XLA's windows and torch's."""
+"""Max pooling: values and gradients, ties included, are those of XLA's windows and torch's."""
 
 import flax.linen as nn
 import jax
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from jaxsent.models.max_pool import max_pool_2x2
+from jaxsent.models.max_pool import max_pool, max_pool_2x2
 
 RNG = np.random.default_rng(0)
 
@@ -48,3 +48,31 @@ def test_nothing_is_scattered():
 
     assert "stablehlo.select_and_scatter" in lowered(windows)
     assert "stablehlo.select_and_scatter" not in lowered(max_pool_2x2)
+
+
+# k, stride, padding, size: those of ResNet and AlexNet on odd and even sizes, and others.
+OVERLAPPING = [
+    (3, 2, 1, (8, 8)), (3, 2, 1, (9, 6)), (3, 2, 0, (13, 8)), (3, 2, 0, (7, 10)),
+    (3, 1, 1, (5, 4)), (2, 3, 0, (7, 11)), (5, 2, 2, (11, 9)), (4, 3, 1, (12, 10)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("k", "stride", "padding", "size"), OVERLAPPING)
+def test_overlapping_windows_are_xlas(k, stride, padding, size):
+    x = jnp.asarray(RNG.integers(0, 5, (2, *size, 3)), jnp.float32)  # with many ties
+
+    def plain(x):
+        return nn.max_pool(x, (k, k), (stride, stride), padding=((padding, padding),) * 2)
+
+    y, pullback = jax.vjp(lambda x: max_pool(x, k, stride, padding), x)
+    expected, expected_pullback = jax.vjp(plain, x)
+    np.testing.assert_array_equal(y, expected)
+    dy = jnp.asarray(RNG.normal(size=y.shape), jnp.float32)
+    np.testing.assert_allclose(pullback(dy)[0], expected_pullback(dy)[0], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(("platform", "scatters"), [("cpu", 0), ("cuda", 1), ("tpu", 1)])
+def test_only_cpus_go_without_a_scatter(platform, scatters):
+    gradient = jax.jit(jax.grad(lambda x: (max_pool(x, 3, 2, 1) ** 2).sum()))
+    text = jax.export.export(gradient, platforms=[platform])(jnp.zeros((1, 8, 8, 4))).mlir_module()
+    assert text.count("stablehlo.select_and_scatter") == scatters

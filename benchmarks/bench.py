@@ -3,17 +3,21 @@
     python benchmarks/bench.py [--torch-python PYTHON] [--rounds 3] [--only reading metrics]
         [--json build/bench.json] [--page docs/benchmarks.md]
 
-A table of training and predicting with the main networks, of reading, preparing and metrics, in
-less than ten minutes on a machine that does nothing else. Peers are PyTorch, in a Python that has
-it, OpenCV and Pillow. Both run in processes of their own and take turns, and what is compared are
-ratios within a turn: their median, the least and the most. With an accelerator the networks run in
-bfloat16 at larger batches, and a training from files through run.py is measured too.
+A table of reading, preparing, metrics, and training and predicting with the main networks, in about
+ten minutes at most: where the machine is slow or busy there are fewer turns, and networks that
+would begin late are left out. Peers are PyTorch,
+in a Python that has it, OpenCV and Pillow. Both run in processes of their own and take turns, and
+what is compared are ratios within a turn: their median, the least and the most. With an accelerator
+the networks run in bfloat16 at larger batches, also with XLA's own gradients of batch norm and max
+pooling; a training from files through run.py is measured, and the numbers of `jaxsent doctor
+--check` are told.
 """
 
 import argparse
 import concurrent.futures
 import importlib.util
 import json
+import math
 import os
 import platform
 import re
@@ -22,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -32,12 +37,16 @@ import input_pipeline
 ROOT = Path(__file__).resolve().parents[1]
 START, END = "<!-- bench -->", "<!-- /bench -->"
 NETWORKS = {  # network, backbone, size, batch on a CPU, batch on an accelerator
-    "WSIDNet, VGG-16": ("wsidnet", "vgg16", 224, 8, 128),
+    "backbone, EfficientNet-Lite0": ("classifier", "efficientnet_lite0", 224, 8, 128),
+    "WSIDNet, VGG-16": ("wsidnet", "vgg16", 224, 4, 128),
     "WSCNet, ResNet-101": ("wscnet", "resnet101", 448, 2, 32),
-    "backbone, EfficientNet-Lite0": ("classifier", "efficientnet_lite0", 224, 16, 128),
 }
-PHOTOGRAPHS = 2000
-"""Generated JPEGs of 500×400 that are prepared; training from files takes four times as many."""
+SECONDS = {"networks": 40, "reading": 60, "preparing": 30}
+"""After so many, of each network's training and of the section, no further turn begins."""
+LATE = 390
+"""Seconds after which no network begins."""
+PHOTOGRAPHS = 1000
+"""Generated JPEGs of 500×400 that are prepared; training from files takes eight times as many."""
 VERSIONS = ("jax", "jaxlib", "flax", "grain", "numpy", "opencv-python-headless", "pillow")
 
 
@@ -45,19 +54,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     here = sys.executable if importlib.util.find_spec("torch") else None
     parser.add_argument("--torch-python", default=here, help="a Python with torch; none: no peer")
-    parser.add_argument("--rounds", type=int, default=3, help="turns")
+    parser.add_argument("--rounds", type=int, default=3, help="turns at most")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--json", type=Path, help="all numbers, for programs")
     parser.add_argument("--page", type=Path, help=f"put the table between its {START} marks")
     options = parser.parse_args()
     measured = {"machine": machine(options.torch_python), "rounds": options.rounds, "rows": []}
-    began = time.perf_counter()
+    began, options.left_out = time.perf_counter(), []
+    options.late = began + LATE
     for name in options.only:
         for row in SECTIONS[name](options, measured["machine"]):
             measured["rows"].append({"section": name, **row})
             print(line(measured["rows"][-1]), flush=True)
     measured["seconds"] = round(time.perf_counter() - began)
+    measured["left_out"] = options.left_out
     page = table(measured)
     print("\n" + page)
     if options.json:
@@ -90,6 +101,15 @@ def machine(torch_python: str | None) -> dict:
     }  # fmt: skip
 
 
+def turns(rounds: int, section: str) -> Iterator[int]:
+    """0, 1, … up to `rounds`, and none after the first once the section's time is over."""
+    began = time.perf_counter()
+    for i in range(rounds):
+        if i and time.perf_counter() - began > SECONDS[section]:
+            return
+        yield i
+
+
 def row(name: str, unit: str, ours: list[float], peer: str = "", peers=()) -> dict:
     """Rates of each turn -> medians and, with a peer, the ratio of each turn."""
     ratios = [a / b for a, b in zip(ours, peers)]
@@ -101,14 +121,22 @@ def row(name: str, unit: str, ours: list[float], peer: str = "", peers=()) -> di
     }  # fmt: skip
 
 
+PEERS = {"torch": "PyTorch", "plain": "XLA's own norm and pooling"}
+
+
 def networks(options, machine):
     """Images a second of training steps and of predictions."""
     accelerated = machine["platform"] != "cpu"
     dtype = "bfloat16" if accelerated else "float32"
     for name in options.networks:
+        if time.perf_counter() > options.late:
+            options.left_out.append(name)
+            continue
         network, backbone, size, small, large = NETWORKS[name]
         batch = large if accelerated else small
         pythons = {"ours": sys.executable}
+        if accelerated:
+            pythons["plain"] = sys.executable
         if options.torch_python:
             pythons["torch"] = options.torch_python
         children = {
@@ -118,15 +146,16 @@ def networks(options, machine):
         for task in ("train", "predict"):
             for child in children.values():
                 ask(child, task)  # compiles
-                ask(child, task)
-            turns = [
-                {kind: batch / ask(child, task) for kind, child in children.items()}
-                for _ in range(options.rounds)
-            ]
+            rates = {kind: [] for kind in children}
+            for _ in turns(options.rounds, "networks"):
+                for kind, child in children.items():
+                    ask(child, task)  # memory that lay idle meanwhile is slow the first time
+                    rates[kind].append(batch / ask(child, task))
             what = f"{name}, {size}, {batch} images, {dtype}: {task}"
-            rates = {kind: [turn[kind] for turn in turns] for kind in children}
-            peers = [rate for rate in rates.get("torch", []) if rate == rate]
-            yield row(what, "images/s", rates["ours"], "PyTorch" if peers else "", peers)
+            peers = {PEERS[kind]: rates[kind] for kind in rates if kind != "ours"}
+            peers = {peer: found for peer, found in peers.items() if not math.isnan(sum(found))}
+            for peer, found in peers.items() or [("", [])]:
+                yield row(what, "images/s", rates["ours"], peer, found)
         for child in children.values():
             child.stdin.close()
             child.wait()
@@ -135,7 +164,10 @@ def networks(options, machine):
 def start(python: str, *arguments) -> subprocess.Popen:
     """A process of bench_networks.py, with the huge pages that run.py asks for."""
     command = [python, ROOT / "benchmarks" / "bench_networks.py", *arguments]
-    tunables = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"} if arguments[0] == "ours" else {}
+    # Else the first of the processes takes three quarters of a GPU's memory.
+    tunables = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    if arguments[0] != "torch":
+        tunables["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
     return subprocess.Popen(
         list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env=os.environ | tunables,
@@ -159,13 +191,13 @@ def reading(options, machine):
         input_pipeline.tree(source, None, 1)
         input_pipeline.prepared(out, source)
         peers = ("cv2.imdecode", "Pillow")
-        turns = [
+        measured = [
             {name: input_pipeline.rate(name, out) for name in (*input_pipeline.OURS, *peers)}
-            for _ in range(options.rounds)
+            for _ in turns(options.rounds, "reading")
         ]
         for ours in input_pipeline.OURS:
             for peer in peers:
-                mine, theirs = ([turn[name] for turn in turns] for name in (ours, peer))
+                mine, theirs = ([turn[name] for turn in measured] for name in (ours, peer))
                 yield row(f"reading, {ours}", "images/s a core", mine, peer, theirs)
 
 
@@ -178,7 +210,7 @@ def preparing(options, machine):
         source = Path(folder, "source")
         input_pipeline.tree(source, None, 1, PHOTOGRAPHS)
         rates, peers = [], []
-        for i in range(options.rounds):
+        for i in turns(options.rounds, "preparing"):
             began = time.perf_counter()
             prepare("folder", None, Path(folder, str(i)), source)
             rates.append(PHOTOGRAPHS / (time.perf_counter() - began))
@@ -207,7 +239,12 @@ def metrics(options, machine):
     del options, machine
     command = [sys.executable, str(ROOT / "benchmarks" / "metrics.py"), "--maps", "100"]
     text = subprocess.check_output(command, text=True)
-    for name, cpu in re.findall(r"^(\w[\w ]*?) +[\d.]+ +([\d.]+)", text, re.MULTILINE):
+    yield from metrics_rows(text)
+
+
+def metrics_rows(text: str) -> Iterator[dict]:
+    """What metrics.py prints for 100 maps -> rows, of CPU seconds."""
+    for name, cpu in re.findall(r"^(\w[\w ]*?) {2,}[\d.]+ +([\d.]+)", text, re.MULTILINE):
         if " x " in name:
             yield row(f"EMD of maps of {name}", "maps/s", [1000 / max(float(cpu), 0.1)])
         elif name == "all but EMD":
@@ -220,7 +257,7 @@ def files(options, machine):
     if machine["platform"] == "cpu":
         return
     with tempfile.TemporaryDirectory() as folder:
-        yield from_files(Path(folder), 4 * PHOTOGRAPHS, 128, 224, 300)
+        yield from_files(Path(folder), 8 * PHOTOGRAPHS, 128, 224, 300)
 
 
 def from_files(folder: Path, images: int, batch: int, size: int, steps: int) -> dict:
@@ -244,13 +281,27 @@ def from_files(folder: Path, images: int, batch: int, size: int, steps: int) -> 
     return row(name, "images/s", [entry["images_per_second"] for entry in train])
 
 
+def check(options, machine):
+    """What the device computes, on accelerators: `jaxsent doctor --check`, an error an output."""
+    del options
+    if machine["platform"] == "cpu":
+        return
+    code = "import json; from jaxsent.commands.agreement import check; print(json.dumps(check()))"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    text = subprocess.check_output([sys.executable, "-c", code], text=True, env=environment)
+    for entry in json.loads(text.splitlines()[-1])["rows"]:
+        allowed = f", {entry['allowed']:.0e} allowed" if entry["allowed"] else ""
+        name = f"{entry['network']}, {entry['output']}, {entry['precision']}{allowed}"
+        yield row(name, "relative error", [entry["error"]])
+
+
 def line(entry: dict) -> str:
     """A row of the table; a ratio below 1 is bold."""
     theirs = f"{entry['peer']} {entry['theirs']:,.4g}" if entry["peer"] else ""
     ratio = ""
     if entry["peer"]:
         ratio = f"{entry['ratio']:.2f}"
-        ratio = f"**{ratio}**" if entry["ratio"] < 1 else ratio
+        ratio = f"**{ratio}**" if round(entry["ratio"], 2) < 1 else ratio
         ratio += f" ({entry['least']:.2f}–{entry['most']:.2f})"
     return f"| {entry['name']} | {entry['ours']:,.4g} {entry['unit']} | {theirs} | {ratio} |"
 
@@ -262,21 +313,27 @@ def table(measured: dict) -> str:
     busy = ""
     if about["load"] > 0.5:
         busy = (
-            f" **Other programs were running (load {about['load']:.1f} at the start): trust the "
-            "ratios, not the rates.**"
+            f" **Other programs were running (load {about['load']:.1f} at the start): do not trust "
+            "the rates, nor ratios to PyTorch, whose threads wait for each other.**"
         )
+    late = ""
+    if measured["left_out"]:
+        late = f" Left out, as the time was over: {'; '.join(measured['left_out'])}."
+    counts = [len(entry["turns"]) for entry in measured["rows"] if entry["peer"]]
+    least, most = min(counts, default=1), max(counts, default=1)
+    many = f"{most} turn{'s' * (most > 1)}" if least == most else f"{least} to {most} turns"
     heading = (
         f"{about['date']}, {about['device']} ({about['platform']}), {about['cpu']}, "
         f"{about['cores']} cores, Python {about['python']}; {versions}. Medians of "
-        f"{measured['rounds']} turns, {measured['seconds']} s in all.{busy}"
+        f"{many}, {measured['seconds']} s in all.{busy}{late}"
     )
     columns = "| | jaxsent | peer | ours / theirs (least–most) |\n|---|---|---|---|"
     return "\n".join([heading, "", columns, *map(line, measured["rows"])])
 
 
 SECTIONS = {
-    "networks": networks, "files": files, "reading": reading, "preparing": preparing,
-    "metrics": metrics,
+    "reading": reading, "preparing": preparing, "metrics": metrics, "networks": networks,
+    "files": files, "check": check,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -26,15 +26,13 @@ class FixedDropout(nn.Module):
     With `side`, features are flattened maps of side × side, and named with the channel last.
     """
 
-    def __init__(self, rate, side=1):
+    def __init__(self, width, rate, side=1):
         super().__init__()
-        self.rate, self.side = rate, side
+        mask = torch.from_numpy(tensors.kept(width, rate)).reshape(side**2, -1).T.reshape(-1)
+        self.register_buffer("mask", mask, persistent=False)
 
     def forward(self, x):
-        if not self.training:
-            return x
-        mask = torch.from_numpy(tensors.kept(x.shape[1], self.rate)).to(x.dtype)
-        return x * mask.reshape(self.side**2, -1).T.reshape(-1)
+        return x * self.mask.to(x.dtype) if self.training else x
 
 
 class VGG16(nn.Module):
@@ -51,8 +49,8 @@ class VGG16(nn.Module):
             layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(
-            nn.Linear(512 * 49, 4096), nn.ReLU(), FixedDropout(0.5),
-            nn.Linear(4096, 4096), nn.ReLU(), FixedDropout(0.5),
+            nn.Linear(512 * 49, 4096), nn.ReLU(), FixedDropout(4096, 0.5),
+            nn.Linear(4096, 4096), nn.ReLU(), FixedDropout(4096, 0.5),
         )  # fmt: skip
 
     def taps(self, x):
@@ -82,8 +80,8 @@ class AlexNet(nn.Module):
             nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2),
         )  # fmt: skip
         self.classifier = nn.Sequential(
-            FixedDropout(0.5, side=6), nn.Linear(256 * 36, 4096), nn.ReLU(),
-            FixedDropout(0.5), nn.Linear(4096, 4096), nn.ReLU(),
+            FixedDropout(256 * 36, 0.5, side=6), nn.Linear(256 * 36, 4096), nn.ReLU(),
+            FixedDropout(4096, 0.5), nn.Linear(4096, 4096), nn.ReLU(),
         )  # fmt: skip
 
     taps = VGG16.taps
@@ -154,7 +152,7 @@ class EfficientNet(EfficientNetLite0):
     def __init__(self):
         super().__init__()
         del self._fc
-        self.dropout = FixedDropout(0.2)
+        self.dropout = FixedDropout(1280, 0.2)
 
     def cut(self):
         """Leaves F as the last map."""
@@ -256,6 +254,7 @@ class WSIDNet(Network):
         n = self.backbone.width
         self.detector = Pooled(n, 8)
         self.gcn = nn.ModuleList([nn.Linear(n, 512), nn.Linear(512, 2048)])
+        self.register_buffer("graph", graph(), persistent=False)
         self.projection = nn.Linear(4096 if self.backbone.full else n, 2048)
         self.classifier = nn.Linear(4096, case.classes)
 
@@ -264,7 +263,7 @@ class WSIDNet(Network):
         v, maps = self.detector(f)
         h = (maps[:, :, None] * f[:, None]).mean((3, 4))  # (B, C, n), section 3.1
         for layer in self.gcn:  # Eq. 4
-            h = F.relu(graph().to(h.dtype) @ (h @ layer.weight.T) + layer.bias)
+            h = F.relu(self.graph.to(h.dtype) @ (h @ layer.weight.T) + layer.bias)
         holistic = self.projection(self.backbone.embed(last))
         holistic = holistic if self.backbone.full else F.relu(holistic)
         fused = torch.cat([holistic, h.mean(1)], 1)
@@ -313,7 +312,9 @@ class CAM(Network):
 class SPN(CAM):
     """Zhu et al. 2017, section 3.1, and the dropout of the authors' VGG-16."""
 
-    dropout = FixedDropout(0.5)
+    def __init__(self, case):
+        super().__init__(case)
+        self.dropout = FixedDropout(self.classifier.in_features, 0.5)
 
     def forward(self, x):
         f = self.read(x)

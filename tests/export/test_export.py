@@ -60,6 +60,7 @@ def test_a_plain_backbone_takes_torchvisions_names(run, tiny_config):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_wscnet_takes_its_authors_names(run):
     folder = run("wscnet")
     state = torch_file.read(export(folder, "torch"))["model_state_dict"]
@@ -77,6 +78,7 @@ def test_wscnet_takes_its_authors_names(run):
         np.testing.assert_array_equal(plain[name], state[name])
 
 
+@pytest.mark.slow
 def test_the_command(run, capsys, monkeypatch):
     folder = run("wscnet")
     arguments = ["jaxsent", "export", str(folder), "--format", "torch"]
@@ -95,6 +97,7 @@ def test_what_cannot_be_exported(tmp_path):
         export(tmp_path, "torch")
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_what_cannot_be_written(run, tmp_path):
     folder = run("wscnet")
     for form in ("torch", "safetensors", "stablehlo"):

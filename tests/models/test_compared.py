@@ -41,9 +41,8 @@ def test_every_network_stands_on_every_backbone(name, backbone):
         assert set(out) <= {"map_logits", "sentiment_map"}
 
 
-@pytest.mark.parametrize(
-    "name", [LABELS[0], *(pytest.param(n, marks=pytest.mark.slow) for n in (*LABELS, *MAPS)[1:])]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*LABELS, *MAPS])
 def test_a_frozen_backbone_is_read_alike(name):
     model, variables = heads.made(name, "efficientnet_lite0")
     frozen = heads.applied(model.clone(freeze="backbone"), variables)
@@ -91,7 +90,9 @@ def test_demos(name):
     experiment.network(c.model)
 
 
-@pytest.mark.parametrize("name", LABELS)
+@pytest.mark.parametrize(
+    "name", [LABELS[0], *(pytest.param(n, marks=pytest.mark.slow) for n in LABELS[1:])]
+)
 def test_networks_that_learn_labels(name, tiny_config, tmp_path):
     tiny_config.model.name = name
     results = loop.train(tiny_config, tmp_path)

@@ -92,7 +92,12 @@ def test_grad_cam_is_cam_after_global_average_pooling(backbone):
 
 
 @pytest.mark.parametrize(
-    ("name", "tap"), [("classifier", "layer3"), ("wscnet", "layer4"), ("wscnet", "layer3")]
+    ("name", "tap"),
+    [
+        ("classifier", "layer3"),
+        ("wscnet", "layer4"),
+        pytest.param("wscnet", "layer3", marks=pytest.mark.slow),
+    ],
 )
 def test_grad_cam_by_directional_derivatives(name, tap, monkeypatch):
     """Raising one channel of A everywhere raises y_c at the rate h·w·α of that channel.

@@ -25,7 +25,7 @@ def test_the_last_map_of_each_coarsest_grid():
 @pytest.mark.parametrize(
     ("backbone", "scored"),
     [("resnet18", ("layer4", "layer3", "layer2")),
-     ("efficientnet_lite0", ("head", "stage5", "stage3"))],
+     pytest.param("efficientnet_lite0", ("head", "stage5", "stage3"), marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_scores_are_added_from_coarse_to_fine(backbone, scored):
     model, variables = heads.made("fcnel", backbone)

@@ -74,7 +74,9 @@ def test_a_run_leaves_what_the_interface_promises(tiny_config, tmp_path):
     assert again["sentiment_map"]["f"] == pytest.approx(results["sentiment_map"]["f"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_resumed_run_equals_an_unbroken_one(
     number, tiny_config, tmp_path, signalled, monkeypatch
 ):

@@ -43,6 +43,7 @@ def ours(network: str, backbone: str, size: int, batch: int, dtype: str) -> dict
     from jaxsent import emotions, models, pretrained
     from jaxsent.commands import agreement
     from jaxsent.models.inference import predict_step
+    from jaxsent.models.settled import compiled
     from jaxsent.pretrained import Preprocessing
     from jaxsent.run.state import TrainState
     from jaxsent.startup import keep_programs
@@ -62,10 +63,10 @@ def ours(network: str, backbone: str, size: int, batch: int, dtype: str) -> dict
     state = [TrainState.create(jax.tree.map(jnp.copy, variables), tx, False)]
     polarity = emotions.polarity(emotions.MIKELS)
     inputs = jax.device_put(tensors.batch(0, batch, size, CLASSES))
-    train = jax.jit(
+    train = compiled(
         train_step(model, tx, factor, c, polarity, Preprocessing(MEAN, STD)), donate_argnums=0
     )
-    predict = jax.jit(predict_step(model, Preprocessing(MEAN, STD)))
+    predict = compiled(predict_step(model, Preprocessing(MEAN, STD)))
 
     def trained():
         state[0], metrics = train(state[0], inputs)

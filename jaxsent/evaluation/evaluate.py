@@ -22,6 +22,7 @@ from jaxsent.evaluation.units import Units
 from jaxsent.models import explain
 from jaxsent.models.inference import predict_step
 from jaxsent.models.precision import computed
+from jaxsent.models.settled import compiled
 from jaxsent.paper.table import GEOMETRY
 from jaxsent.report import map_files
 from jaxsent.report.units import Unit
@@ -187,7 +188,7 @@ def collect(
         process_count=jax.process_count(),
     )
     explained = tuple(n for n in compared if n in explain.MAPS and truths)
-    predict = jax.jit(
+    predict = compiled(
         computed(predict_step(task.model, task.preprocessing, explained), config.model.precision),
         out_shardings=sharding.by_batch(task.mesh),
     )

@@ -19,6 +19,7 @@ from safetensors.numpy import load, save
 
 from jaxsent.errors import UserError, shown
 from jaxsent.export.memory import judged
+from jaxsent.models.settled import compiled
 from jaxsent.run.card import read_metadata
 from jaxsent.run.folder import step_of
 
@@ -65,7 +66,7 @@ def read(path: Path) -> tuple[dict, Callable[[np.ndarray], dict], dict]:
     metadata, program, weights = _opened(path)
     _check(path, program)
     variables = jax.device_put(_variables(path, program, weights))
-    return metadata, judged(jax.jit(program.call), variables, str(path)), _shapes(path, program)
+    return metadata, judged(compiled(program.call), variables, str(path)), _shapes(path, program)
 
 
 _DAMAGE = (

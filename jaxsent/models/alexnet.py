@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxsent.models.backbone import Array, Backbone, adaptive_average
 from jaxsent.models.convolution import Conv
 from jaxsent.models.max_pool import max_pool
+from jaxsent.models.settled import settled
 
 # name, width, kernel, stride, padding, pooled before, index in torchvision's `features`
 LAYERS = (
@@ -37,7 +38,7 @@ class AlexNet(Backbone):
         x, taps = images.astype(self.dtype), {}
         for name, *_, pooled, _ in LAYERS:
             x = max_pool(x, 3, 2, 0) if pooled else x
-            x = taps[name] = self.perturbed(name, nn.relu(getattr(self, name)(x)))
+            x = taps[name] = self.perturbed(name, settled(nn.relu(getattr(self, name)(x))))
             if name == last:
                 break
         return taps
@@ -47,7 +48,7 @@ class AlexNet(Backbone):
         x = adaptive_average(max_pool(features["conv5"], 3, 2, 0), 6)
         x = x.reshape(x.shape[0], -1)
         for layer in (self.fc6, self.fc7):
-            x = nn.relu(layer(self.dropout(x, deterministic=not train)))
+            x = settled(nn.relu(layer(self.dropout(x, deterministic=not train))))
         return x
 
     def __call__(self, images: Array, train: bool = False) -> dict[str, Array]:

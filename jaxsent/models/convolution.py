@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsent.models.depthwise import matrix_product, per_platform, sum_dtype
+from jaxsent.models.settled import settled
 
 Array = jax.Array
 
@@ -87,6 +88,7 @@ def _product_forward(pixels, weights):
 
 def _product_backward(residuals, dy):
     pixels, weights = residuals
+    dy = settled(dy)
     return dy @ weights.T, weights_gradient(pixels, dy)
 
 
@@ -126,6 +128,7 @@ def _forward(x, kernel, stride, padding):
 
 def _backward(stride, padding, residuals, dy):
     x, kernel = residuals
+    dy = settled(dy)
 
     def by_xla(x, dy):
         conv = partial(_plain, x, stride=stride, padding=padding)
@@ -210,7 +213,7 @@ def kernel_gradient(
         ]
         columns = jnp.concatenate(windows, axis=-1).reshape(-1, k * k * n).astype(wide)
         gradients = lax.dynamic_slice_in_dim(dy, block * rows, rows, axis=1).reshape(-1, m)
-        return total + lax.dot_general(gradients.astype(wide), columns, (((0,), (0,)), ((), ())))
+        return total + lax.optimization_barrier(gradients.astype(wide).T) @ columns
 
     total = lax.fori_loop(0, blocks, add_block, jnp.zeros((m, k * k * n), wide))
     return total.T.reshape(shape)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxsent.models.backbone import Backbone
 from jaxsent.models.depthwise import depthwise_conv, pointwise_conv
 from jaxsent.models.norm import BatchNorm
+from jaxsent.models.settled import settled
 
 Array = jax.Array
 
@@ -137,7 +138,7 @@ class Block(nn.Module):
         y = BatchNorm("relu6", name="depthwise_norm")(y, train)
         y = Pointwise(self.stage.width, self.dtype, name="project")(y)
         y = BatchNorm(name="project_norm")(y, train)
-        return x + y if x.shape == y.shape else y
+        return settled(x + y if x.shape == y.shape else y)
 
 
 class Blocks(nn.Module):

@@ -14,6 +14,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxsent.models.settled import settled
+
 Array = jax.Array
 
 LIMITS = {None: None, "relu": float("inf"), "relu6": 6.0}
@@ -55,7 +57,7 @@ def _batch_norm_forward(x, scale, bias, shortcut, activation, epsilon):
     mean = wide.mean(axis=(0, 1, 2))
     var = jnp.maximum((wide * wide).mean(axis=(0, 1, 2)) - mean * mean, 0.0)
     y = finish(wide, mean, scale * jax.lax.rsqrt(var + epsilon), bias, shortcut, activation)
-    y = y.astype(x.dtype)
+    y = settled(y.astype(x.dtype))
     return (y, mean, var), (x, mean, var, scale, bias, None if shortcut is None else y)
 
 
@@ -74,7 +76,12 @@ def _batch_norm_backward(activation, epsilon, residuals, cotangents):
     dscale = (dy * (wide - _row(mean))).sum(axis=(0, 1, 2)) * deviation
     centred = _affine(wide, mean, deviation * dscale / count, dbias / count)
     dx = (dy - centred) * _row(scale * deviation)
-    return dx.astype(x.dtype), dscale, dbias, None if result is None else dy.astype(x.dtype)
+    return (
+        settled(dx.astype(x.dtype)),
+        dscale,
+        dbias,
+        None if result is None else dy.astype(x.dtype),
+    )
 
 
 batch_norm.defvjp(_batch_norm_forward, _batch_norm_backward)

@@ -10,6 +10,7 @@ from jaxsent.models.backbone import Array, Backbone
 from jaxsent.models.convolution import Conv
 from jaxsent.models.max_pool import max_pool
 from jaxsent.models.norm import BatchNorm
+from jaxsent.models.settled import settled
 
 HE = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 
@@ -47,7 +48,7 @@ class Block(nn.Module):
             last = i == len(layers)
             scale = nn.initializers.zeros if last and self.zero_init else nn.initializers.ones
             y = norm("relu", scale_init=scale, name=f"bn{i}")(y, train, shortcut if last else None)
-        return y
+        return settled(y)
 
 
 def blocks(depths: tuple[int, ...], expansion: int):

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxsent.models.backbone import Array, Backbone, adaptive_average
 from jaxsent.models.convolution import Conv
 from jaxsent.models.max_pool import max_pool_2x2
+from jaxsent.models.settled import settled
 
 WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 CONVOLUTIONS = [
@@ -44,7 +45,7 @@ class VGG16(Backbone):
         for name in CONVOLUTIONS:
             if name.endswith("_1") and name != "conv1_1":
                 x = max_pool_2x2(x)
-            x = taps[name] = self.perturbed(name, nn.relu(getattr(self, name)(x)))
+            x = taps[name] = self.perturbed(name, settled(nn.relu(getattr(self, name)(x))))
             if name == last:
                 break
         return taps
@@ -54,7 +55,7 @@ class VGG16(Backbone):
         x = adaptive_average(max_pool_2x2(features["conv5_3"]), 7)
         x = x.reshape(x.shape[0], -1)
         for layer in (self.fc6, self.fc7):
-            x = self.dropout(nn.relu(layer(x)), deterministic=not train)
+            x = self.dropout(settled(nn.relu(layer(x))), deterministic=not train)
         return x
 
     def __call__(self, images: Array, train: bool = False) -> dict[str, Array]:

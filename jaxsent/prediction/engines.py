@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxsent.errors import UserError, shown
+from jaxsent.models.settled import compiled
 from jaxsent.run.card import Card, card_of
 from jaxsent.startup import keep_programs
 
@@ -169,7 +170,6 @@ def _safetensors(path: Path) -> Engine:
 
 
 def _jax_engine(metadata: dict, card: Card, variables: dict) -> Engine:
-    import jax
 
     from jaxsent.export.memory import judged
     from jaxsent.models import SUPERVISED
@@ -180,7 +180,7 @@ def _jax_engine(metadata: dict, card: Card, variables: dict) -> Engine:
             f"model.name={metadata['model']['name']} predicts maps and no classes; expected a "
             "network that classifies photographs."
         )
-    step = jax.jit(step_of(metadata, embedding=True))
+    step = compiled(step_of(metadata, embedding=True))
     return Engine("JAX", card, judged(step, variables, "The model"))
 
 

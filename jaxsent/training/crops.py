@@ -23,6 +23,7 @@ from jaxsent.data.records import Part, source, text
 from jaxsent.models import stored
 from jaxsent.models.inference import normalise
 from jaxsent.models.precision import computed
+from jaxsent.models.settled import compiled
 from jaxsent.run import sharding
 
 FORMAT = 1
@@ -98,7 +99,7 @@ def reader(task):
         images = normalise(image, task.preprocessing.mean, task.preprocessing.std)
         return stored.outputs(task.model, variables, images)
 
-    return jax.jit(
+    return compiled(
         computed(read, task.config.model.precision), out_shardings=sharding.by_batch(task.mesh)
     )
 

@@ -15,6 +15,7 @@ from jaxsent.data.batches import train_batches
 from jaxsent.errors import Diverged, UserError
 from jaxsent.evaluation import compared_maps, evaluate
 from jaxsent.models import stored
+from jaxsent.models.settled import compiled
 from jaxsent.run import changes, experiment, folder, history, initial, loggers, sharding
 from jaxsent.run.checkpoint import Checkpoints
 from jaxsent.run.logbook import Logbook
@@ -114,7 +115,7 @@ def _run(task, state, tx, factor, total, steps_per_epoch, checkpoints, workdir, 
     config, mesh = task.config, task.mesh
     start = int(state.step)
     model, batches = _source(task, state, start)
-    step_fn = jax.jit(
+    step_fn = compiled(
         train_step(model, tx, factor, config, task.class_polarity, task.preprocessing,
                    task.distributions, task.class_weights),
         donate_argnums=0,

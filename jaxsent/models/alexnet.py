@@ -23,6 +23,7 @@ class AlexNet(Backbone):
 
     TAP = "conv5"
     FULLY_CONNECTED = True
+    CLASSIFIER = "fc8"
     TOP = ("fc6", "fc7")
 
     def setup(self):
@@ -51,10 +52,8 @@ class AlexNet(Backbone):
             x = settled(nn.relu(layer(self.dropout(x, deterministic=not train))))
         return x
 
-    def __call__(self, images: Array, train: bool = False) -> dict[str, Array]:
-        """(B, H, W, 3) normalised -> {"class_logits": (B, num_classes)}."""
-        x = self.embed(self.features(images, train), train)
-        return {"class_logits": self.fc8(x.astype(jnp.float32))}
+    def classify(self, embedding: Array) -> Array:
+        return self.fc8(embedding.astype(jnp.float32))
 
     def torch_names(self) -> dict[str, str]:
         convolutions = {name: f"features.{index}" for name, *_, index in LAYERS}

@@ -28,6 +28,8 @@ class Backbone(nn.Module):
     """The tap that is F in both papers (method.md): stride 16 at 224, or 32 at 448."""
     FULLY_CONNECTED: ClassVar[bool] = False
     """Whether `embed` ends in the fully-connected layers that the papers build upon (VGG)."""
+    CLASSIFIER: ClassVar[str] = "fc"
+    """The layer of `classify`."""
     TOP: ClassVar[tuple[str, ...]] = ()
     """The layers behind the feature maps: `embed` alone has them."""
 
@@ -41,6 +43,15 @@ class Backbone(nn.Module):
     def embed(self, features: dict[str, Array], train: bool = False) -> Array:
         """All taps -> (B, m), what the last fully-connected layer reads. `train`: dropout."""
         raise NotImplementedError
+
+    def classify(self, embedding: Array) -> Array:
+        """What `embed` gives (B, m) -> (B, num_classes) float32, logits of the ImageNet classes."""
+        raise NotImplementedError
+
+    def __call__(self, images: Array, train: bool = False) -> dict[str, Array]:
+        """(B, H, W, 3) normalised -> {"class_logits": (B, num_classes) float32}."""
+        embedding = self.embed(self.features(images, train), train)
+        return {"class_logits": self.classify(embedding)}
 
     def perturbed(self, tap: str, x: Array) -> Array:
         """x (B, h, w, n) of a tap, plus what "perturbations" holds for it: `features` passes each

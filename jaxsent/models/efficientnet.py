@@ -169,6 +169,7 @@ class EfficientNet(Backbone):
     dropout: float = 0.2
 
     TAP: ClassVar[str] = "stage5"
+    CLASSIFIER: ClassVar[str] = "classifier"
 
     def setup(self):
         self.stem = ConvNorm(_STEM_WIDTH, kernel=3, stride=2, dtype=self.dtype)
@@ -202,10 +203,8 @@ class EfficientNet(Backbone):
         mean = jnp.mean(features["head"], axis=(1, 2), dtype=jnp.float32)
         return self.drop(mean, deterministic=not train)
 
-    def __call__(self, images: Array, train: bool = False) -> dict[str, Array]:
-        """(B, H, W, 3) -> {"class_logits": (B, num_classes) float32}."""
-        embedding = self.embed(self.features(images, train), train)
-        return {"class_logits": self.classifier(embedding).astype(jnp.float32)}
+    def classify(self, embedding: Array) -> Array:
+        return self.classifier(embedding).astype(jnp.float32)
 
     def torch_names(self) -> dict[str, str]:
         """Module path -> its name in efficientnet-pytorch and its Lite descendants."""

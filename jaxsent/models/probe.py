@@ -1,10 +1,12 @@
 """A linear probe: a linear reading of the averages of a backbone's last maps, and of its maps.
 
 Alain and Bengio, "Understanding intermediate layers using linear classifier probes", 2016; since it
-reads averages over space, its weights also weigh the maps, as in CAM (Zhou et al., CVPR 2016).
+reads averages over space, its weights also weigh the maps, as in CAM (Zhou et al., CVPR 2016). It may read
+what the picture shows too: the probabilities of the backbone's ImageNet classes.
 """
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from jaxsent.models import pooling
@@ -17,11 +19,14 @@ class Probe(Network):
 
     Attributes:
       taps: the backbone's maps that are read, one behind the other; none for its last map.
+      concepts: whether the probabilities of the backbone's own classes are read too, behind the
+        averages.
       strangers: whether a layer tells pictures of another kind than those of training; it is set
         from outside (prediction/remake.py), and no loss here teaches it.
     """
 
     taps: tuple[str, ...] = ()
+    concepts: bool = False
     strangers: bool = False
 
     def setup(self):
@@ -34,26 +39,40 @@ class Probe(Network):
         of the predicted class, embedding (B, n), and strangeness (B,) where `strangers`: about 0
         for a picture like those of training, 1 for others.
 
+        A map is what each place adds to the logit, of the concepts to first order, as Grad-CAM has
+        it (Selvaraju et al. 2017).
+
         Raises:
           ValueError: a tap is not the backbone's, or the taps are of different sizes.
         """
-        features = self.stacked(images, train)
-        mean = features.mean((1, 2))
-        logits = self.classifier(mean)
-        maps = pooling.activation_maps(features, self.classifier.variables["params"]["kernel"])
+        _, taps = self.tapped(images, train, beyond=True)
+        features = self.stacked(taps)
+        embedding = features.mean((1, 2))
+        width = embedding.shape[1]
+        if self.concepts:
+            logits = self.backbone.classify(self.embedded(taps, train))
+            chances = jax.nn.softmax(logits)
+            embedding = jnp.concatenate([embedding, chances], axis=-1)
+        logits = self.classifier(embedding)
+        kernel = self.classifier.variables["params"]["kernel"]
+        maps = pooling.activation_maps(features, kernel[:width])
+        if self.concepts:
+            of_classes = self.backbone.variables["params"][self.backbone.CLASSIFIER]["kernel"]
+            slopes = concept_slopes(of_classes, chances, kernel[width:])
+            last = list(taps.values())[-1].astype(jnp.float32)
+            maps = maps + jnp.einsum("bhwn,bnk->bhwk", last, slopes)
         outputs = {
             "class_logits": logits,
             "class_maps": maps,
             "sentiment_map": pooling.map_of(logits.argmax(-1), maps),
-            "embedding": mean,
+            "embedding": embedding,
         }
         if self.strangers:
-            outputs["strangeness"] = self.stranger(mean)[:, 0]
-        return outputs | self.rated(mean)
+            outputs["strangeness"] = self.stranger(embedding)[:, 0]
+        return outputs | self.rated(embedding)
 
-    def stacked(self, images: Array, train: bool = False) -> Array:
-        """(B, H, W, 3) -> (B, h, w, n) float32, the taps' channels one behind the other."""
-        _, maps = self.tapped(images, train, beyond=True)
+    def stacked(self, maps: dict[str, Array]) -> Array:
+        """All taps -> (B, h, w, n) float32, those that are read, one behind the other."""
         names = tuple(self.taps) or (list(maps)[-1],)
         if absent := [name for name in names if name not in maps]:
             raise ValueError(f"taps={absent}: this backbone has {', '.join(maps)}.")
@@ -64,3 +83,15 @@ class Probe(Network):
 
     def torch_names(self) -> dict[str, str]:
         return self.named("classifier", *(("stranger",) if self.strangers else ()))
+
+
+def concept_slopes(of_classes: Array, chances: Array, weights: Array) -> Array:
+    """∂(p·c_k)/∂x of p = softmax(Wᵀx + b): Σ_j W_nj p_j (c_jk − p·c_k), (B, n, K).
+
+    Args:
+      of_classes: W (n, J).
+      chances: p (B, J).
+      weights: c (J, K).
+    """
+    gains = weights[None] - (chances @ weights)[:, None]
+    return jnp.einsum("nj,bj,bjk->bnk", of_classes, chances, gains)

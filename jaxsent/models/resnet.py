@@ -106,9 +106,8 @@ class ResNet(Backbone):
         """layer4 -> (B, n) float32, its global average."""
         return features["layer4"].astype(jnp.float32).mean((1, 2))
 
-    def __call__(self, images: Array, train: bool = False) -> dict[str, Array]:
-        """(B, H, W, 3) normalised -> {"class_logits": (B, num_classes)}."""
-        return {"class_logits": self.fc(self.embed(self.features(images, train), train))}
+    def classify(self, embedding: Array) -> Array:
+        return self.fc(embedding)
 
     def torch_names(self) -> dict[str, str]:
         names = {"conv1": "conv1", "bn1": "bn1", "fc": "fc"}

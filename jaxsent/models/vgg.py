@@ -27,6 +27,7 @@ class VGG16(Backbone):
 
     TAP = "conv5_3"
     FULLY_CONNECTED = True
+    CLASSIFIER = "fc8"
     TOP = ("fc6", "fc7")
 
     def setup(self):
@@ -58,10 +59,8 @@ class VGG16(Backbone):
             x = self.dropout(settled(nn.relu(layer(x))), deterministic=not train)
         return x
 
-    def __call__(self, images: Array, train: bool = False) -> dict[str, Array]:
-        """(B, H, W, 3) normalised -> {"class_logits": (B, num_classes)}."""
-        x = self.embed(self.features(images, train), train)
-        return {"class_logits": self.fc8(x.astype(jnp.float32))}
+    def classify(self, embedding: Array) -> Array:
+        return self.fc8(embedding.astype(jnp.float32))
 
     def torch_names(self) -> dict[str, str]:
         names = {name: f"features.{i}" for name, i in zip(CONVOLUTIONS, TORCH_INDEX, strict=True)}

@@ -1,7 +1,8 @@
 """The model that answers where none is named, made from a folder of OASIS.
 
 EfficientNet-Lite2 with its ImageNet weights reads whole photographs, a linear probe reads the
-averages of its last three maps. docs/photographs.md says why so, and how well it does.
+averages of its last three maps and, by the chances of ImageNet's classes, what the names of things
+on them mean. docs/photographs.md says why so, and how well it does.
 """
 
 from collections.abc import Callable
@@ -32,6 +33,7 @@ TAPS = ("stage6", "stage7", "head")
 SIDE = 390  # pixels; 1.5 times what the weights were trained at
 SURE = 0.75
 """The least calibrated probability of an answer that is called sure, set before it was measured."""
+VECTORS = Path(jaxsent.__file__).parent / "assets" / "photographs" / "classes.npz"
 DIVISIONS = 10
 """Other ways to divide the themes into folds, for the card."""
 RATINGS = ("valence", "arousal")
@@ -54,10 +56,12 @@ def make(source: Path, out: Path, report: Callable[[str], None] = print) -> dict
         x.append(read(_file(source, rating)))
         if not i % 100:
             report(f"{i} of {len(ratings)} photographs read")
-    x = np.stack(x)
+    vectors = class_vectors()
+    x = meant(np.stack(x), vectors)
     kinds = pictures()
     others = np.stack([read(picture) for kind in kinds.values() for picture in kind])
-    blocks = widths(model, variables)
+    others = meant(others, vectors)
+    blocks = [*widths(model, variables), vectors.shape[1]]
     values = np.array([(r.valence, r.arousal) for r in ratings])
     themes = np.array([r.theme for r in ratings])
     fold = np.array([r.fold for r in ratings])
@@ -74,7 +78,7 @@ def make(source: Path, out: Path, report: Callable[[str], None] = print) -> dict
         "divisions": others_ways, "unseen": UNSEEN, "flagged": flagged
     }  # fmt: skip
     metadata["rules"] = {"sure": SURE, "strangeness": limit}
-    head = fitted(x, values, themes, blocks, others)
+    head = fitted(x, values, themes, blocks, others, vectors)
     variables["params"] = variables["params"] | head
     files.make_folder(out)
     with files.replacing(out / "model.safetensors") as part:
@@ -115,7 +119,7 @@ def described(ratings: list[Rating]) -> dict:
     values = np.array([(r.valence, r.arousal) for r in ratings])
     model = {
         "name": "probe", "backbone": BACKBONE, "num_classes": len(POLARITY), "dtype": "float32",
-        "taps": list(TAPS), "strangers": True, "freeze": "backbone",
+        "taps": list(TAPS), "concepts": True, "strangers": True, "freeze": "backbone",
         "regress": list(RATINGS), "regress_mean": values.mean(0).tolist(),
         "regress_std": spread(values).tolist(),
     }  # fmt: skip
@@ -169,14 +173,38 @@ def reader(model, variables, card, metadata) -> Callable[..., np.ndarray]:
     return read
 
 
+def class_vectors() -> np.ndarray:
+    """(J, m) float64: what the names of the backbone's J classes mean, as embeddings of text
+    (benchmarks/make_class_vectors.py)."""
+    with np.load(VECTORS) as file:
+        return file["vectors"].astype(np.float64)
+
+
+def meant(x: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """(N, n + J) averages and chances of classes, (J, m) -> (N, n + m): in place of the chances the
+    mean of what the classes mean (ConSE, Norouzi et al., ICLR 2014, over all classes).
+
+    Themes never seen show other classes, which mean something like those that were seen.
+    """
+    averages, chances = np.split(x, [x.shape[1] - len(vectors)], axis=1)
+    return np.concatenate([averages, chances @ vectors], axis=1)
+
+
+def by_class(kernel: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """(n + m, K) weights of what `meant` gives -> (n + J, K) of what the network gives."""
+    averages, meanings = np.split(kernel, [len(kernel) - vectors.shape[1]])
+    return np.concatenate([averages, vectors @ meanings])
+
+
 def spread(values: np.ndarray) -> np.ndarray:
     """(N, R) ratings -> (R,) standard deviations, 1 where all are alike."""
     std = values.std(0)
     return np.where(std > 0, std, 1.0)
 
 
-def fitted(x, values, themes, blocks, others) -> dict:
-    """(N, n), (N, 2) ratings, (N,) themes, …, (M, n) of strangers -> parameters of the layers."""
+def fitted(x, values, themes, blocks, others, vectors) -> dict:
+    """(N, n), (N, 2) ratings, (N,) themes, …, (M, n) of strangers, (J, m) -> parameters of the
+    layers, which read what the network gives."""
     line = probe.polarity(x, values, themes, blocks)
     kernel = np.stack([-line.kernel, line.kernel], 1) / 2  # of negative and positive
     strange = probe.stranger_probe(x, others, blocks)
@@ -191,6 +219,8 @@ def fitted(x, values, themes, blocks, others) -> dict:
         },
         "stranger": {"kernel": strange.kernel[:, None], "bias": np.array([strange.bias])},
     }
+    for layer in layers.values():
+        layer["kernel"] = by_class(layer["kernel"], vectors)
     return jax.tree.map(lambda array: np.asarray(array, np.float32), layers)
 
 

@@ -4,6 +4,7 @@ import chex
 import jax
 import numpy as np
 import pytest
+import scipy
 
 from jaxsent import models, pretrained
 from tests.models import heads
@@ -48,6 +49,38 @@ def test_taps_that_do_not_fit(taps, message):
             models.build("probe", 2, backbone="efficientnet_lite0", taps=taps).init,
             jax.random.key(0), heads.IMAGES,
         )  # fmt: skip
+
+
+def test_concepts_are_the_chances_of_the_imagenet_classes():
+    model, variables = made(taps=TAPS, concepts=True)
+    out = heads.applied(model, variables)
+    _, taps = heads.tapped(model, variables, beyond=True)
+    plain = models.build("efficientnet_lite0", 1000)
+    trunk = {name: values["backbone"] for name, values in variables.items()}
+    logits = plain.apply(trunk, heads.IMAGES)["class_logits"]
+    averages = np.concatenate([taps[name].mean((1, 2)) for name in TAPS], 1)
+    embedding = np.concatenate([averages, scipy.special.softmax(logits, -1)], 1)
+    chex.assert_trees_all_close(out["embedding"], embedding, rtol=1e-3, atol=1e-6)
+    layer = variables["params"]["classifier"]
+    chex.assert_trees_all_close(
+        out["class_logits"], embedding @ layer["kernel"] + layer["bias"], rtol=1e-3, atol=1e-4
+    )
+
+
+def test_a_map_of_concepts_is_their_gradient_times_the_last_map():
+    model, variables = made(concepts=True)
+    out = heads.applied(model, variables)
+    _, taps = heads.tapped(model, variables, beyond=True)
+
+    def logits(change):
+        moved = {**variables, "perturbations": {"backbone": {"head": change}}}
+        return model.apply(moved, heads.IMAGES)["class_logits"]
+
+    head = taps["head"]
+    for k in range(2):
+        gradient = jax.grad(lambda change, k=k: logits(change)[:, k].sum())(np.zeros_like(head))
+        expected = head.shape[1] * head.shape[2] * (gradient * head).sum(-1)
+        chex.assert_trees_all_close(out["class_maps"][..., k], expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.slow

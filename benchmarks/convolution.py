@@ -134,6 +134,7 @@ def jax_tasks(batch: int, plain: bool) -> tuple:
 
     from jaxsent import models
     from jaxsent.models import convolution
+    from jaxsent.models.settled import compiled
 
     if plain:
         convolution.convolution = convolution._plain
@@ -149,8 +150,8 @@ def jax_tasks(batch: int, plain: bool) -> tuple:
             lambda x, kernel, dy: jax.vjp(lambda x: of(x, kernel), x)[1](dy),
             lambda x, kernel, dy: jax.vjp(lambda kernel: of(x, kernel), kernel)[1](dy),
         )
-        compiled = [jax.jit(part) for part in parts]
-        return [lambda f=f: jax.block_until_ready(f(x, kernel, dy)) for f in compiled]
+        programs = [compiled(part) for part in parts]
+        return [lambda f=f: jax.block_until_ready(f(x, kernel, dy)) for f in programs]
 
     def network(name):
         model = models.build(name, 1000)
@@ -170,7 +171,7 @@ def jax_tasks(batch: int, plain: bool) -> tuple:
             gradient, statistics = jax.grad(loss, has_aux=True)(params, statistics)
             return jax.tree.map(lambda p, g: p - 1e-3 * g, params, gradient), statistics
 
-        step = jax.jit(step, donate_argnums=(0, 1))
+        step = compiled(step, donate_argnums=(0, 1))
         state = [(variables["params"], variables.get("batch_stats", {}))]
 
         def train():

@@ -107,6 +107,7 @@ def jax_tasks(batch: int, plain: bool) -> dict:
     import optax
 
     from jaxsent.models import depthwise, efficientnet
+    from jaxsent.models.settled import compiled
 
     def convolution(x, kernel, stride=1):
         groups = x.shape[-1] if kernel.shape[2] == 1 else 1
@@ -135,8 +136,8 @@ def jax_tasks(batch: int, plain: bool) -> dict:
         params = jax.tree.map(lambda p, g: p - 0.01 * g, variables[0], gradient)
         return params, statistics
 
-    step = jax.jit(step, donate_argnums=0)
-    apply = jax.jit(model.apply)
+    step = compiled(step, donate_argnums=0)
+    apply = compiled(model.apply)
     state = [(variables["params"], variables["batch_stats"])]
     variables = jax.tree.map(jnp.copy, variables)  # the originals are donated
 
@@ -146,7 +147,7 @@ def jax_tasks(batch: int, plain: bool) -> dict:
     x = jax.random.normal(jax.random.key(2), (batch, *LAYER))
     kernel = jax.random.normal(jax.random.key(3), (3, 3, 1, LAYER[-1]))
     conv = convolution if plain else depthwise.depthwise_conv
-    by_kernel = jax.jit(lambda x, dy: jax.vjp(lambda k: conv(x, k, 1), kernel)[1](dy))
+    by_kernel = compiled(lambda x, dy: jax.vjp(lambda k: conv(x, k, 1), kernel)[1](dy))
     return {
         "forward": lambda: jax.block_until_ready(apply(variables, images)),
         "train": train,

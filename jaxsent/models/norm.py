@@ -75,13 +75,8 @@ def _batch_norm_backward(activation, epsilon, residuals, cotangents):
     dbias = dy.sum(axis=(0, 1, 2))
     dscale = (dy * (wide - _row(mean))).sum(axis=(0, 1, 2)) * deviation
     centred = _affine(wide, mean, deviation * dscale / count, dbias / count)
-    dx = (dy - centred) * _row(scale * deviation)
-    return (
-        settled(dx.astype(x.dtype)),
-        dscale,
-        dbias,
-        None if result is None else dy.astype(x.dtype),
-    )
+    dx = settled(((dy - centred) * _row(scale * deviation)).astype(x.dtype))
+    return dx, dscale, dbias, None if result is None else dy.astype(x.dtype)
 
 
 batch_norm.defvjp(_batch_norm_forward, _batch_norm_backward)

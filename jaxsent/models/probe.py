@@ -1,8 +1,8 @@
 """A linear probe: a linear reading of the averages of a backbone's last maps, and of its maps.
 
 Alain and Bengio, "Understanding intermediate layers using linear classifier probes", 2016; since it
-reads averages over space, its weights also weigh the maps, as in CAM (Zhou et al., CVPR 2016). It may read
-what the picture shows too: the probabilities of the backbone's ImageNet classes.
+reads averages over space, its weights also weigh the maps, as in CAM (Zhou et al., CVPR 2016).
+Probabilities of the backbone's ImageNet classes may be read beside them.
 """
 
 import flax.linen as nn
@@ -43,13 +43,16 @@ class Probe(Network):
         it (Selvaraju et al. 2017).
 
         Raises:
-          ValueError: a tap is not the backbone's, or the taps are of different sizes.
+          ValueError: a tap is not the backbone's, the taps are of different sizes, or concepts are
+            asked of a backbone that does not classify the average of its last map.
         """
         _, taps = self.tapped(images, train, beyond=True)
         features = self.stacked(taps)
         embedding = features.mean((1, 2))
         width = embedding.shape[1]
         if self.concepts:
+            if self.backbone.FULLY_CONNECTED:
+                raise ValueError("concepts=True: expected a ResNet or EfficientNet as backbone.")
             logits = self.backbone.classify(self.embedded(taps, train))
             chances = jax.nn.softmax(logits)
             embedding = jnp.concatenate([embedding, chances], axis=-1)

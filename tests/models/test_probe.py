@@ -83,6 +83,12 @@ def test_a_map_of_concepts_is_their_gradient_times_the_last_map():
         chex.assert_trees_all_close(out["class_maps"][..., k], expected, rtol=1e-3, atol=1e-4)
 
 
+def test_concepts_of_a_backbone_with_fully_connected_layers():
+    model = models.build("probe", 2, backbone="alexnet", concepts=True)
+    with pytest.raises(ValueError, match="expected a ResNet or EfficientNet"):
+        jax.eval_shape(model.init, jax.random.key(0), heads.IMAGES)
+
+
 @pytest.mark.slow
 def test_to_torch_and_back_with_everything():
     model, variables = made(taps=TAPS, strangers=True, regress=("valence",))

@@ -15,7 +15,6 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxsent.errors import UserError, shown
-from jaxsent.models.settled import compiled
 from jaxsent.run.card import Card, card_of
 from jaxsent.startup import keep_programs
 
@@ -170,9 +169,9 @@ def _safetensors(path: Path) -> Engine:
 
 
 def _jax_engine(metadata: dict, card: Card, variables: dict) -> Engine:
-
     from jaxsent.export.memory import judged
     from jaxsent.models import SUPERVISED
+    from jaxsent.models.settled import compiled
     from jaxsent.run.folder import step_of
 
     if metadata["model"]["name"] in SUPERVISED:

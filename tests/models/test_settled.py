@@ -29,17 +29,18 @@ def chain():
     return x, [0.05 * jax.random.normal(jax.random.key(i), (256, 256)) for i in range(1, 7)]
 
 
+def plain(x, weights):
+    for w in weights:
+        x = jax.nn.relu(x + x @ w)
+    return x
+
+
 def test_a_block_reads_the_one_before_and_not_all(chain):
     assert max(operands(compiled(residuals).lower(*chain).compile().as_text())) <= 3
-    assert max(operands(jax.jit(residuals).lower(*chain).compile().as_text())) > 5
+    assert max(operands(compiled(plain).lower(*chain).compile().as_text())) > 5
 
 
 def test_values_and_gradients_are_the_same(chain):
-    def plain(x, weights):
-        for w in weights:
-            x = jax.nn.relu(x + x @ w)
-        return x
-
     def loss(function):
         return jax.grad(lambda x, weights: (function(x, weights) ** 2).mean(), (0, 1))
 

@@ -96,5 +96,5 @@ def concept_slopes(of_classes: Array, chances: Array, weights: Array) -> Array:
       chances: p (B, J).
       weights: c (J, K).
     """
-    gains = weights[None] - (chances @ weights)[:, None]
-    return jnp.einsum("nj,bj,bjk->bnk", of_classes, chances, gains)
+    gains = chances[:, :, None] * (weights[None] - (chances @ weights)[:, None])
+    return jnp.einsum("bjk,nj->bnk", gains, of_classes)

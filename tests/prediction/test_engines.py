@@ -11,6 +11,7 @@ import pytest
 import jaxsent
 from jaxsent.errors import UserError
 from jaxsent.export import export, onnx_file, stablehlo_file, weights_file
+from jaxsent.models.settled import compiled
 from jaxsent.prediction import engines
 from jaxsent.run.card import Card, card_of
 from jaxsent.run.folder import step_of
@@ -47,7 +48,7 @@ def images(count) -> np.ndarray:
 def test_engines_agree(name, backbone, options, tiny_config, tmp_path):
     metadata = described(tiny_config, name, backbone, **options)
     variables = random_variables(metadata)
-    step = jax.jit(step_of(metadata))
+    step = compiled(step_of(metadata))
     exact = jax.jit(step_of(metadata | {"model": metadata["model"] | {"dtype": "float32"}}))
     stablehlo_file.write(tmp_path / "model.jaxexport", variables, metadata)
     onnx_file.write(tmp_path / "model.onnx", variables, metadata)

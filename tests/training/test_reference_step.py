@@ -15,6 +15,7 @@ import pytest
 
 from configs import base
 from jaxsent import models, pretrained
+from jaxsent.models.settled import compiled
 from jaxsent.pretrained import Preprocessing
 from jaxsent.run.state import TrainState
 from jaxsent.training import optim
@@ -59,7 +60,7 @@ def stepped(case):
     state = TrainState.create(pretrained.from_torch(before, model, shapes), tx, ema=False)
     polarity = jnp.asarray(cases.POSITIVE)
     preprocessing = Preprocessing(mean=cases.MEAN, std=cases.STD)
-    step = jax.jit(train_step(model, tx, factor, c, polarity, preprocessing), donate_argnums=0)
+    step = compiled(train_step(model, tx, factor, c, polarity, preprocessing), donate_argnums=0)
     history = []
     for _ in range(cases.STEPS):
         state, metrics = step(state, batch)

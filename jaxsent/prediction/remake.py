@@ -66,7 +66,7 @@ def make(source: Path, out: Path, report: Callable[[str], None] = print) -> dict
     themes = np.array([r.theme for r in ratings])
     fold = np.array([r.fold for r in ratings])
     report("Asking models that saw none of a photograph's theme …")
-    answers = probe.unseen(x, values, themes, fold, blocks, others)
+    answers = probe.unseen(x, values, themes, fold, blocks, others, len(TAPS))
     limit = float(np.quantile(answers.strangeness, probe.FAMILIAR))
     names = np.repeat(list(kinds), [len(kind) for kind in kinds.values()])
     flagged = {kind: float((answers.others[names == kind] > limit).mean()) for kind in kinds}
@@ -208,7 +208,8 @@ def fitted(x, values, themes, blocks, others, vectors) -> dict:
     line = probe.polarity(x, values, themes, blocks)
     kernel = np.stack([-line.kernel, line.kernel], 1) / 2  # of negative and positive
     strange = probe.stranger_probe(x, others, blocks)
-    affect = [probe.rating_probe(x, column, themes, blocks) for column in values.T]
+    # Ratings do without the meanings, with which they correlate less (docs/photographs.md).
+    affect = [probe.rating_probe(x, column, themes, blocks, len(TAPS)) for column in values.T]
     # The layer predicts standardised ratings.
     mean, std = values.mean(0), spread(values)
     layers = {

@@ -28,9 +28,13 @@ def stranger_probe(x: np.ndarray, others: np.ndarray, blocks: Sequence[int]) -> 
 
 
 def rating_probe(
-    x: np.ndarray, rating: np.ndarray, groups: np.ndarray, blocks: Sequence[int]
+    x: np.ndarray, rating: np.ndarray, groups: np.ndarray, blocks: Sequence[int], read: int | None
 ) -> ridge.Linear:
-    """(N, n), (N,) -> the rating, with the penalty of the least squared error out of fold."""
+    """(N, n), (N,) -> the rating, by the first `read` blocks (None: all), with the penalty of the
+    least squared error out of fold."""
+    width = x.shape[1]
+    blocks = blocks[:read]
+    x = x[:, : sum(blocks)]
     part = ridge.divided(groups, ridge.INNER, seed=0)
     errors = np.zeros(len(RATING_PENALTIES))
     for fold in range(ridge.INNER):
@@ -39,7 +43,8 @@ def rating_probe(
         fits = ridge.ridge(scale(x[inside]), rating[inside], RATING_PENALTIES)
         for i, (w, b) in enumerate(fits):
             errors[i] += np.square(scale(x[outside]) @ w + b - rating[outside]).sum()
-    return ridge.linear(x, rating, RATING_PENALTIES[int(errors.argmin())], blocks)
+    kernel, bias = ridge.linear(x, rating, RATING_PENALTIES[int(errors.argmin())], blocks)
+    return ridge.Linear(np.pad(kernel, (0, width - len(kernel))), bias)
 
 
 class Unseen(NamedTuple):
@@ -60,7 +65,7 @@ class Unseen(NamedTuple):
 
 def unseen(
     x: np.ndarray, ratings: np.ndarray, groups: np.ndarray, fold: np.ndarray,
-    blocks: Sequence[int], others: np.ndarray,
+    blocks: Sequence[int], others: np.ndarray, rated: int | None = None,
 ) -> Unseen:  # fmt: skip
     """Out-of-fold answers; what is fitted or chosen for a fold is so without it.
 
@@ -71,6 +76,7 @@ def unseen(
       fold: (N,), whole themes in each.
       blocks: sizes of x's parts.
       others: (M, n), of pictures that are no photographs; they are divided in turn.
+      rated: how many of the blocks ratings are read of, None for all.
     """
     answers = Unseen(
         np.zeros(len(x)), np.zeros(ratings.shape), np.zeros(len(x)), np.zeros(len(others))
@@ -81,7 +87,7 @@ def unseen(
     for place, name in enumerate(names):
         inside, outside = fold != name, fold == name
         for i in range(ratings.shape[1]):
-            rating = rating_probe(x[inside], ratings[inside, i], groups[inside], blocks)
+            rating = rating_probe(x[inside], ratings[inside, i], groups[inside], blocks, rated)
             answers.ratings[outside, i] = rating(x[outside])
         strange = stranger_probe(x[inside], others[turn != place], blocks)
         answers.strangeness[outside] = strange(x[outside])
